@@ -1,0 +1,1 @@
+"""Calibration of a chip's device mismatch: measure, fit, judge, keep."""

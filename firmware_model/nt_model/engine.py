@@ -1,0 +1,92 @@
+"""Engines: who computes the integers of a simulated chip. Chosen by name, never silently replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_model import array, learn
+from nt_model.errors import UsageError
+from nt_model.image import Image
+from nt_model.learn import LearnSettings, LearnState, Spikes
+from nt_model.operating import Operating
+
+ByteArray = NDArray[np.uint8]
+ENGINES = ("c", "numpy")
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """Spike counts over T steps, one (B, N) uint8 per layer, and of each layer the (B, N) int32 membrane that the
+    comparator saw in the last step (`compared_q8`) and the one that was left after it (`membrane_q8`)."""
+
+    counts: tuple[ByteArray, ...]
+    compared_q8: tuple[NDArray[np.int32], ...]
+    membrane_q8: tuple[NDArray[np.int32], ...]
+
+
+class Engine(Protocol):
+    """Forward pass and learning step of one image; all engines give the same integers."""
+
+    name: str
+    image: Image
+
+    def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
+        """x (B, T, M) uint8 events; first_step: the chip's time-step counter before the first sample."""
+        ...
+
+    def forward_dithered(
+        self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
+    ) -> Spikes:
+        """Plain spikes, and those at two other operating points with each layer fed by the plain spikes below."""
+        ...
+
+    def learn(
+        self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
+    ) -> LearnState:
+        """One learning step of rule `dmn` on a batch, labels (B,) int64."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class NumpyEngine:
+    """The golden model itself."""
+
+    image: Image
+    name: str = "numpy"
+
+    def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
+        responses = array.run(self.image, operating, x, first_step)
+        return Forward(
+            tuple(response.counts for response in responses),
+            tuple(response.compared_q8 for response in responses),
+            tuple(response.membrane_q8 for response in responses),
+        )
+
+    def forward_dithered(
+        self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
+    ) -> Spikes:
+        return Spikes(
+            self.forward(operating, x, first_step).counts,
+            array.run_dithered(self.image, operating, plus, x, first_step),
+            array.run_dithered(self.image, operating, minus, x, first_step),
+        )
+
+    def learn(
+        self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
+    ) -> LearnState:
+        return learn.learn_step(self.image, state, spikes, labels, settings)
+
+
+def make_engine(name: str, image: Image) -> Engine:
+    """Engine called `name` ("c" or "numpy") for `image`; UsageError for any other name."""
+    if name == "numpy":
+        return NumpyEngine(image)
+    if name == "c":
+        from nt_model.core import CoreEngine
+
+        return CoreEngine(image)
+    raise UsageError(f"no engine is called '{name}'", evidence=f"engines: {', '.join(ENGINES)}", next_step="--engine c")

@@ -1,0 +1,157 @@
+"""The one interface behind which simulated, emulated and serial-attached chips stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_model.learn import LearnSettings
+
+ByteArray = NDArray[np.uint8]
+
+
+class Capability(IntFlag):
+    """Optional abilities, as bits of HELLO."""
+
+    HIDDEN_SPIKES = 1
+    DITHER = 2
+    MEMBRANE = 4
+    DEVICE_LOOP = 8
+    NON_VOLATILE = 16
+
+
+@dataclass(frozen=True)
+class ChipInfo:
+    """What a chip says of itself in HELLO.
+
+    Attributes:
+        protocol: (major, minor).
+        firmware_version: text such as "0.1.0".
+        uid: 64-bit unique id, 16 hexadecimal digits.
+        image_digest: SHA-256 of the image in its ROM, 64 hexadecimal digits.
+        layer_sizes: inputs, then neurons of each layer.
+        n_codes: number of power domains.
+        n_classes: number of classes of the readout.
+        n_steps: default time steps per sample.
+        code_min, code_max: code range that the device accepts.
+        max_move_code: largest change of one code in one write (slew limit); 255 means no limit.
+        max_payload: bytes of payload per frame.
+        window: frames in flight.
+        input_slots: samples that the chip can hold.
+        capabilities: see Capability.
+        boot_count, reset_reason, nv_generation: history of the device.
+    """
+
+    protocol: tuple[int, int]
+    firmware_version: str
+    uid: str
+    image_digest: str
+    layer_sizes: tuple[int, ...]
+    n_codes: int
+    n_classes: int
+    n_steps: int
+    code_min: int
+    code_max: int
+    max_move_code: int
+    max_payload: int
+    window: int
+    input_slots: int
+    capabilities: Capability
+    boot_count: int
+    reset_reason: str
+    nv_generation: int
+
+
+@dataclass(frozen=True)
+class Dither:
+    """Code offsets of the dithered read-out: `hidden_code` for hidden layers, `output_code` for the last; 1..127."""
+
+    hidden_code: int
+    output_code: int
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What `present` brings back.
+
+    Attributes:
+        hidden: spikes of the hidden layers too, not of the last layer alone.
+        dither: also the spikes at code + d and code - d; None for the plain spikes only.
+        membrane: also the last layer's membranes, where the chip has Capability.MEMBRANE.
+    """
+
+    hidden: bool = False
+    dither: Dither | None = None
+    membrane: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """Spike counts over the T steps, one (B, N) uint8 per layer read (hidden layers first; the last layer alone
+    where hidden was not asked for); `plus`, `minus` empty without dither; `membrane_q8` (B, N_out) int32 or None."""
+
+    plain: tuple[ByteArray, ...]
+    plus: tuple[ByteArray, ...] = ()
+    minus: tuple[ByteArray, ...] = ()
+    membrane_q8: NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes and frames on the wire since the link was opened, both directions, retransmissions included."""
+
+    bytes_sent: int
+    bytes_received: int
+    frames_sent: int
+    frames_received: int
+    retransmissions: int
+    code_bytes_written: int
+
+
+class Chip(Protocol):
+    """A chip on the other end of a wire. Every call raises LinkError when the deadline passes, DeviceError when the
+    chip refuses, SafetyError when a code or slew limit would be crossed; a refused call has changed nothing."""
+
+    @property
+    def info(self) -> ChipInfo: ...
+
+    @property
+    def traffic(self) -> Traffic: ...
+
+    def read_codes(self) -> tuple[ByteArray, int]:
+        """All codes (n_codes,) uint8 and their revision."""
+        ...
+
+    def write_codes(self, codes: ByteArray) -> int:
+        """Write absolute codes (n_codes,) uint8, compare-and-set on the revision last seen; gives the new revision."""
+        ...
+
+    def load_samples(self, x: ByteArray) -> None:
+        """Keep samples on the chip: x (B, M) uint8 events held for all T steps, or (B, T, M); B <= input_slots."""
+        ...
+
+    def present_loaded(self, slots: NDArray[np.int64], readout: Readout, n_steps: int | None = None) -> Response:
+        """Forward pass of the loaded samples in `slots` (B,), in that order."""
+        ...
+
+    def present(self, x: ByteArray, readout: Readout, n_steps: int | None = None) -> Response:
+        """Load and present any number of samples, in chunks of what the chip can hold, pipelined."""
+        ...
+
+    def learn_start(self, settings: LearnSettings) -> None:
+        """Start the device loop from the present codes (Capability.DEVICE_LOOP)."""
+        ...
+
+    def learn_loaded(self, slots: NDArray[np.int64], labels: NDArray[np.int64], rate_q8: int) -> None:
+        """One learning step of the device loop on a batch of loaded samples with labels."""
+        ...
+
+    def commit(self) -> int:
+        """Persist the codes (Capability.NON_VOLATILE); gives the generation."""
+        ...
+
+    def close(self) -> None: ...
