@@ -61,7 +61,7 @@ def leaked_q8(membrane_q8: Int64Array, leak_q16: NDArray[np.uint32]) -> Int64Arr
 
 @dataclass
 class MembraneState:
-    """State of one layer between time steps: `membrane_q8` (B, N) int64 in int32 range; `hold` (B, N) steps to ignore."""
+    """One layer between time steps: `membrane_q8` (B, N) int64 in int32 range; `hold` (B, N) steps to ignore."""
 
     membrane_q8: Int64Array
     hold: Int64Array

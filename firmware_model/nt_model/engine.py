@@ -31,8 +31,11 @@ class Forward:
 class Engine(Protocol):
     """Forward pass and learning step of one image; all engines give the same integers."""
 
-    name: str
-    image: Image
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def image(self) -> Image: ...
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """x (B, T, M) uint8 events; first_step: the chip's time-step counter before the first sample."""

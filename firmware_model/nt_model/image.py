@@ -52,8 +52,11 @@ class Layer:
     def __post_init__(self) -> None:
         _require(self.weight.dtype == np.int8 and self.weight.ndim == 2, "a layer's weights are not a 2-D int8 array")
         neurons, inputs = self.weight.shape
-        _require(1 <= neurons <= MAX_NEURONS and 1 <= inputs <= MAX_INPUTS, "a layer has no neuron or no input",
-                 f"{neurons} neurons, {inputs} inputs")
+        _require(
+            1 <= neurons <= MAX_NEURONS and 1 <= inputs <= MAX_INPUTS,
+            "a layer has no neuron or no input",
+            f"{neurons} neurons, {inputs} inputs",
+        )
         worst = int(np.abs(self.weight.astype(np.int16)).max())
         _require(worst <= WEIGHT_MAX, "a weight lies outside -7..7", f"largest magnitude {worst}")
         for name, array, dtype, shape in (
@@ -61,8 +64,11 @@ class Layer:
             ("threshold_q8", self.threshold_q8, np.int32, (neurons,)),
             ("domain", self.domain, np.uint16, (neurons, 2)),
         ):
-            _require(array.dtype == dtype and array.shape == shape, f"a layer's {name} has the wrong dtype or shape",
-                     f"{array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}")
+            _require(
+                array.dtype == dtype and array.shape == shape,
+                f"a layer's {name} has the wrong dtype or shape",
+                f"{array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}",
+            )
         _require(0 <= self.leak <= LEAK_MAX, "a layer's leak lies outside 0..16", str(self.leak))
         _require(0 <= self.refractory <= 255, "a layer's refractory time lies outside 0..255", str(self.refractory))
 
@@ -142,10 +148,16 @@ class Image:
     def __post_init__(self) -> None:
         _require(1 <= len(self.layers) <= 255, "an image needs 1 to 255 layers", str(len(self.layers)))
         for index, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            _require(below.n_neurons == above.n_inputs, "neighbouring layers do not fit",
-                     f"layer {index} has {below.n_neurons} neurons, layer {index + 1} has {above.n_inputs} inputs")
-        _require(self.encoder.n_inputs == self.layers[0].n_inputs, "the encoder does not fit the first layer",
-                 f"{self.encoder.n_inputs} against {self.layers[0].n_inputs} inputs")
+            _require(
+                below.n_neurons == above.n_inputs,
+                "neighbouring layers do not fit",
+                f"layer {index} has {below.n_neurons} neurons, layer {index + 1} has {above.n_inputs} inputs",
+            )
+        _require(
+            self.encoder.n_inputs == self.layers[0].n_inputs,
+            "the encoder does not fit the first layer",
+            f"{self.encoder.n_inputs} against {self.layers[0].n_inputs} inputs",
+        )
         self._check_gain()
         self._check_domains()
         self._check_readout()
@@ -154,19 +166,27 @@ class Image:
     def _check_gain(self) -> None:
         _require(self.gain.dtype == np.uint16 and self.gain.shape == (256,), "the gain table is not 256 x uint16")
         _require(bool((np.diff(self.gain.astype(np.int32)) >= 0).all()), "the gain table is not monotone")
-        _require(int(self.gain[CODE_DEFAULT]) == 4096, "the gain of code 128 is not 4096 (1.0)",
-                 str(int(self.gain[CODE_DEFAULT])))
+        _require(
+            int(self.gain[CODE_DEFAULT]) == 4096,
+            "the gain of code 128 is not 4096 (1.0)",
+            str(int(self.gain[CODE_DEFAULT])),
+        )
 
     def _check_domains(self) -> None:
         used = np.unique(np.concatenate([layer.domain.ravel() for layer in self.layers]))
         missing = np.setdiff1d(np.arange(int(used[-1]) + 1), used)
-        _require(len(missing) == 0, "the domain map has holes: some codes drive no neuron",
-                 f"{len(missing)} unused, first {missing[:1].tolist()}")
+        _require(
+            len(missing) == 0,
+            "the domain map has holes: some codes drive no neuron",
+            f"{len(missing)} unused, first {missing[:1].tolist()}",
+        )
 
     def _check_readout(self) -> None:
         outputs = self.layers[-1].n_neurons
-        _require(self.readout_class.dtype == np.uint16 and self.readout_class.shape == (outputs,),
-                 "the readout map does not give one class per output neuron")
+        _require(
+            self.readout_class.dtype == np.uint16 and self.readout_class.shape == (outputs,),
+            "the readout map does not give one class per output neuron",
+        )
         classes = np.unique(self.readout_class)
         _require(bool((classes == np.arange(len(classes))).all()), "the readout map skips a class")
 

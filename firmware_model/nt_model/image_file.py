@@ -63,9 +63,11 @@ def unpack_weights(data: NDArray[np.uint8], neurons: int, inputs: int, offset: i
     nibbles[:, 1::2] = columns >> 4
     if not nibbles.all():
         row, column = np.argwhere(nibbles == 0)[0]
-        raise ImageError("a weight outside -7..7 (nibble 0) is in the image",
-                         evidence=f"offset {offset + int(row) * columns.shape[1] + int(column) // 2}",
-                         next_step="rebuild the image with `nt-host build`")
+        raise ImageError(
+            "a weight outside -7..7 (nibble 0) is in the image",
+            evidence=f"offset {offset + int(row) * columns.shape[1] + int(column) // 2}",
+            next_step="rebuild the image with `nt-host build`",
+        )
     return np.ascontiguousarray((nibbles[:, :neurons].astype(np.int8) - 8).T)
 
 
@@ -84,8 +86,12 @@ class _Writer:
 
 
 def _encoder_bytes(encoder: EncoderSpec) -> bytes:
-    head = ENCODER.pack(ENCODER_KINDS.index(encoder.kind), ENCODER_TRANSFORMS.index(encoder.transform),
-                        encoder.levels, encoder.n_features)
+    head = ENCODER.pack(
+        ENCODER_KINDS.index(encoder.kind),
+        ENCODER_TRANSFORMS.index(encoder.transform),
+        encoder.levels,
+        encoder.n_features,
+    )
     return head + encoder.offset.astype("<f4").tobytes() + encoder.scale.astype("<f4").tobytes()
 
 
@@ -95,9 +101,15 @@ def image_bytes(image: Image) -> bytes:
     writer = _Writer(tables)
     records = b""
     for layer in image.layers:
-        offsets = [writer.add(part) for part in (
-            pack_weights(layer.weight), layer.bias.astype("<i2").tobytes(),
-            layer.threshold_q8.astype("<i4").tobytes(), layer.domain.astype("<u2").tobytes())]
+        offsets = [
+            writer.add(part)
+            for part in (
+                pack_weights(layer.weight),
+                layer.bias.astype("<i2").tobytes(),
+                layer.threshold_q8.astype("<i4").tobytes(),
+                layer.domain.astype("<u2").tobytes(),
+            )
+        ]
         records += LAYER.pack(layer.n_inputs, layer.n_neurons, layer.leak, layer.refractory, 0, *offsets)
     gain = writer.add(image.gain.astype("<u2").tobytes())
     readout = writer.add(image.readout_class.astype("<u2").tobytes())
@@ -111,8 +123,17 @@ def image_bytes(image: Image) -> bytes:
 
 def _sealed(image: Image, body: bytes) -> bytes:
     """Header and body; SHA-256 over header fields and body, CRC-32C over all of it with the CRC field left out."""
-    fields = (MAGIC, MAJOR, MINOR, HEADER.size + len(body), image.n_neurons, image.n_codes, image.n_classes,
-              len(image.layers), image.n_steps)
+    fields = (
+        MAGIC,
+        MAJOR,
+        MINOR,
+        HEADER.size + len(body),
+        image.n_neurons,
+        image.n_codes,
+        image.n_classes,
+        len(image.layers),
+        image.n_steps,
+    )
     plain = HEADER.pack(*fields, bytes(32), 0)
     digest = hashlib.sha256(plain[:HASHED_FROM] + body).digest()
     with_digest = HEADER.pack(*fields, digest, 0)
@@ -158,8 +179,9 @@ def read_image(path: Path) -> LoadedImage:
         VersionMismatchError: written by a newer major version.
     """
     if not path.is_file():
-        raise ImageError("there is no chip image at that path", evidence=str(path),
-                         next_step="build one with `nt-host build`")
+        raise ImageError(
+            "there is no chip image at that path", evidence=str(path), next_step="build one with `nt-host build`"
+        )
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise _broken("the image file is empty", 0)
@@ -168,7 +190,9 @@ def read_image(path: Path) -> LoadedImage:
 
 
 def _broken(cause: str, offset: int) -> ImageError:
-    return ImageError(cause, evidence=f"offset {offset}", next_step="copy the file again or rebuild it with `nt-host build`")
+    return ImageError(
+        cause, evidence=f"offset {offset}", next_step="copy the file again or rebuild it with `nt-host build`"
+    )
 
 
 def parse_image(data: bytes) -> LoadedImage:
@@ -179,8 +203,11 @@ def parse_image(data: bytes) -> LoadedImage:
         raise _broken(f"the image is truncated: {len(data)} bytes, the header alone has {HEADER.size}", len(data))
     _, major, minor, total, _, n_codes, _, n_layers, n_steps, digest, crc = HEADER.unpack_from(data)
     if major != MAJOR:
-        raise VersionMismatchError(f"the image has format version {major}.{minor}, this program reads {MAJOR}.x",
-                                   evidence="offset 8", next_step="update nt-host, or rebuild the image with this version")
+        raise VersionMismatchError(
+            f"the image has format version {major}.{minor}, this program reads {MAJOR}.x",
+            evidence="offset 8",
+            next_step="update nt-host, or rebuild the image with this version",
+        )
     if len(data) < total:
         raise _broken(f"the image is truncated: {len(data)} of {total} bytes", len(data))
     if len(data) > total:

@@ -30,9 +30,25 @@ SAMPLES_PER_EPOCH_LOG2 = 10
 MAX_TEMPERATURE_OFFSET_MK = 40_000
 MAX_SUPPLY_OFFSET_UV = 25_000
 
-_STREAMS = {name: index for index, name in enumerate(
-    ("beta", "rs", "vth", "threshold", "leak", "fault", "dac_offset", "dac_gain", "dac_inl", "dac_dnl", "noise", "drift")
-)}
+_STREAMS = {
+    name: index
+    for index, name in enumerate(
+        (
+            "beta",
+            "rs",
+            "vth",
+            "threshold",
+            "leak",
+            "fault",
+            "dac_offset",
+            "dac_gain",
+            "dac_inl",
+            "dac_dnl",
+            "noise",
+            "drift",
+        )
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,9 @@ def _draw_fault(seed: int, index: int, neurons: int, corner: Corner) -> NDArray[
 def _draw_layer(seed: int, index: int, layer: Layer, corner: Corner) -> NeuronDevices:
     count = layer.n_neurons
     vth_spread_uv = VTH_PER_GAIN_SPREAD_UV * corner.gain_spread_ppm // 1_000_000
-    vth = NOMINAL.vth_uv + corner.vth_shift_uv + ((normal_q16(seed, _stream("vth", index), count) * vth_spread_uv) >> 16)
+    vth = (
+        NOMINAL.vth_uv + corner.vth_shift_uv + ((normal_q16(seed, _stream("vth", index), count) * vth_spread_uv) >> 16)
+    )
     leak = nominal_leak_q16(layer.leak) * _relative_q16(seed, "leak", index, count, corner.leak_spread_ppm) >> 16
     noise_q8 = min(65535, _rms_threshold_q8(layer) * corner.noise_ppm // 1_000_000)
     return NeuronDevices(
@@ -171,10 +189,12 @@ class Silicon:
     def operating(self, codes: NDArray[np.uint8], conditions: Conditions = Conditions()) -> Operating:
         """Operating point at `codes` (n_codes,) uint8 under `conditions`."""
         supply = self.dac.supply_uv(codes) + conditions.supply_offset_uv
-        return Operating(tuple(
-            self._layer_operating(layer, devices, codes, supply, conditions)
-            for layer, devices in zip(self.image.layers, self.neurons, strict=True)
-        ))
+        return Operating(
+            tuple(
+                self._layer_operating(layer, devices, codes, supply, conditions)
+                for layer, devices in zip(self.image.layers, self.neurons, strict=True)
+            )
+        )
 
     def _layer_operating(
         self, layer: Layer, devices: NeuronDevices, codes: NDArray[np.uint8], supply: Int64Array, conditions: Conditions

@@ -1,0 +1,64 @@
+# One make target per job; each does its own set-up, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+CORE_SOURCES := $(wildcard firmware/core/*.c firmware/core/*.h firmware_model/nt_model/core_build.py)
+
+.PHONY: help demo test test-slow check generate docs clean
+help:
+	@echo "make demo       adapt a drifted digit task on a simulated chip, end to end"
+	@echo "make test       set up and run the fast tests, linters and type checks"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make docs       regenerate the generated parts of docs/"
+	@echo "make clean      remove the virtual environment and build products"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: Python 3.10 or newer is needed; try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 3; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "error: Python lacks venv; try: apt-get install python3-venv" >&2; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml setup.py $(CORE_SOURCES)
+	@command -v cc >/dev/null || { echo "error: no C compiler; try: apt-get install gcc" >&2; exit 3; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# Torch is for pre-training alone: CI always has it, elsewhere its tests are skipped until `make torch`.
+$(VENV)/.installed-torch: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	@touch $@
+
+.PHONY: torch
+torch: $(VENV)/.installed-torch
+
+TEST_NEEDS := $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
+
+demo: $(VENV)/.installed
+	$(BIN)/nt-host demo
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m nt_hil.generate --check
+
+test: $(TEST_NEEDS) check
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(TEST_NEEDS)
+	$(BIN)/python -m pytest -m slow --timeout=3600
+
+generate: $(VENV)/.installed
+	$(BIN)/python -m nt_hil.generate
+
+docs: generate
+	$(BIN)/nt-host report
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
