@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_hil.messages import Capability
 from nt_model.learn import LearnSettings
 
 ByteArray = NDArray[np.uint8]
 
 
-class Capability(IntFlag):
-    """Optional abilities, as bits of HELLO."""
-
-    HIDDEN_SPIKES = 1
-    DITHER = 2
-    MEMBRANE = 4
-    DEVICE_LOOP = 8
-    NON_VOLATILE = 16
+__all__ = ["Capability", "Chip", "ChipInfo", "ChipStatus", "Dither", "Readout", "Response", "Traffic"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +57,30 @@ class ChipInfo:
     boot_count: int
     reset_reason: str
     nv_generation: int
+
+
+@dataclass(frozen=True)
+class ChipStatus:
+    """Where a chip stands.
+
+    Attributes:
+        samples_presented: since power-on.
+        revision: of the codes; every write and learning step adds one.
+        learning: the device loop was started in this boot.
+        learning_step: steps of the device loop done.
+        temperature_mk: of the die, millikelvin.
+        boot_count, nv_generation: history of the device.
+        bad_frames: frames that the device refused by length or CRC since boot.
+    """
+
+    samples_presented: int
+    revision: int
+    learning: bool
+    learning_step: int
+    temperature_mk: int
+    boot_count: int
+    nv_generation: int
+    bad_frames: int
 
 
 @dataclass(frozen=True)
@@ -148,6 +165,10 @@ class Chip(Protocol):
 
     def learn_loaded(self, slots: NDArray[np.int64], labels: NDArray[np.int64], rate_q8: int) -> None:
         """One learning step of the device loop on a batch of loaded samples with labels."""
+        ...
+
+    def status(self) -> ChipStatus:
+        """Where the chip stands."""
         ...
 
     def commit(self) -> int:

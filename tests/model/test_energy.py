@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+
 from nt_model.energy import sample_energy_fj, spike_energy_fj
 from nt_model.gain import nominal_gain
-
 from tests.model.strategies import make_image
 
 

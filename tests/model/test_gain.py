@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nt_model.gain import NOMINAL, MirrorParams, current_q24, isqrt, nominal_gain
 
 

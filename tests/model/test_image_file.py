@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nt_model.crc import crc32c
 from nt_model.errors import ImageError, VersionMismatchError
 from nt_model.image_file import HEADER, image_bytes, parse_image, read_image, write_image
-
 from tests.model.strategies import images, make_image
 
 

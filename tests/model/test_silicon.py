@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nt_model.array import run
 from nt_model.corner import CORNERS, Corner, corner_named
 from nt_model.errors import UsageError
 from nt_model.operating import ideal_operating
 from nt_model.random import normal_q16, triangle_noise_q8
 from nt_model.silicon import Conditions, Silicon
-
 from tests.model.strategies import images, make_image
 
 IMAGE = make_image(3, (20, 400, 200, 30))

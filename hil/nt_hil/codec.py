@@ -1,0 +1,104 @@
+"""Frames on a byte stream: 0x00, COBS of (header, payload, CRC-32C), 0x00.
+
+Header, little-endian: session u8, type u8, seq u16, length u16 (of the payload). A frame counts only if its length
+and its CRC-32C over header and payload both hold; whatever does not is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from nt_hil import cobs
+from nt_model.crc import crc32c
+
+HEADER = struct.Struct("<BBHH")
+CRC_SIZE = 4
+OVERHEAD = HEADER.size + CRC_SIZE
+MAX_PAYLOAD = 65535
+
+
+@dataclass(frozen=True)
+class Frame:
+    """`session` and `type` 0..255, `seq` 0..65535, `payload` at most 65,535 bytes."""
+
+    session: int
+    type: int
+    seq: int
+    payload: bytes
+
+
+def encode(frame: Frame) -> bytes:
+    """Bytes of `frame` on the wire, both delimiters included."""
+    body = HEADER.pack(frame.session, frame.type, frame.seq, len(frame.payload)) + frame.payload
+    return b"\0" + cobs.encode(body + crc32c(body).to_bytes(CRC_SIZE, "little")) + b"\0"
+
+
+def wire_size(payload_size: int) -> int:
+    """Most bytes that a frame with that payload takes on the wire."""
+    raw = payload_size + OVERHEAD
+    return raw + raw // cobs.MAX_RUN + 1 + 2
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Which of a frame's checks are made; all of them, but for tests that show what each is good for."""
+
+    length: bool = True
+    crc: bool = True
+
+
+def parse_body(body: bytes, checks: Checks) -> Frame | None:
+    """Frame of unstuffed bytes, or None where a check fails."""
+    if len(body) < OVERHEAD:
+        return None
+    session, kind, seq, length = HEADER.unpack_from(body)
+    if checks.length and length != len(body) - OVERHEAD:
+        return None
+    if checks.crc and crc32c(body[:-CRC_SIZE]) != int.from_bytes(body[-CRC_SIZE:], "little"):
+        return None
+    return Frame(session, kind, seq, body[HEADER.size : -CRC_SIZE])
+
+
+@dataclass
+class Decoder:
+    """Cuts a byte stream into frames, in whatever pieces the bytes come.
+
+    Attributes:
+        max_payload: longer frames are dropped without being kept.
+        bad_frames: pieces dropped so far.
+        last_bad: beginning of the last piece dropped, at most 64 bytes, for error messages.
+    """
+
+    max_payload: int = MAX_PAYLOAD
+    checks: Checks = field(default_factory=Checks)
+    bad_frames: int = 0
+    last_bad: bytes = b""
+    _pending: bytes = b""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Frames completed by `data`."""
+        if b"\0" not in data:
+            self._keep(self._pending + data)
+            return []
+        *complete, rest = (self._pending + data).split(b"\0")
+        frames = [frame for piece in complete if piece and (frame := self._frame(piece)) is not None]
+        self._keep(rest)
+        return frames
+
+    def _keep(self, rest: bytes) -> None:
+        # An overlong piece keeps only what makes it overlong, so that noise without delimiters takes no memory.
+        self._pending = rest[: wire_size(self.max_payload) + 1]
+
+    def _frame(self, piece: bytes) -> Frame | None:
+        frame = None
+        if len(piece) <= wire_size(self.max_payload):
+            try:
+                frame = parse_body(cobs.decode(piece), self.checks)
+            except cobs.CobsError:
+                frame = None
+        if frame is None or len(frame.payload) > self.max_payload:
+            frame = None
+            self.bad_frames += 1
+            self.last_bad = piece[:64]
+        return frame

@@ -1,0 +1,1 @@
+"""The message definitions of `messages.toml` and what is generated from them."""

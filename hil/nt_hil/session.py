@@ -1,0 +1,222 @@
+"""Host side of the link: HELLO, then exchanges with a deadline, over any byte stream."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nt_hil import messages as m
+from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
+from nt_hil.evidence import shown_bytes
+from nt_hil.exchange import Exchange, Outgoing
+from nt_hil.links.base import Link
+from nt_hil.refusal import error_of
+from nt_hil.rto import RetransmissionTimer
+from nt_hil.traffic import BITS_PER_BYTE, TrafficCounter
+from nt_model.errors import LinkError, NtError, VersionMismatchError
+
+HOST_MAX_PAYLOAD = 65535
+HOST_WINDOW = 32
+HOST_VERSION = f"{m.PROTOCOL_MAJOR}.{m.PROTOCOL_MINOR}, schema {m.SCHEMA_HASH:08x}"
+_SEEN_KEPT = 4096
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a host talks.
+
+    Attributes:
+        deadline_s: longest silence that a call bears: the time without any new answer after which it gives up.
+        max_payload, window: what the host offers in HELLO.
+        baud: rate of the line, by which the retransmission time-out allows for long frames; 0 where there is none.
+        checks: checks made on frames; for tests only.
+    """
+
+    deadline_s: float = 5.0
+    max_payload: int = HOST_MAX_PAYLOAD
+    window: int = HOST_WINDOW
+    baud: int = 0
+    checks: Checks = field(default_factory=Checks)
+
+
+class Session:
+    """Speaks the protocol over `link`; owns the link. `hello` first, then any number of `exchange`."""
+
+    def __init__(self, link: Link, options: SessionOptions | None = None) -> None:
+        self.link = link
+        self.options = options or SessionOptions()
+        self.counter = TrafficCounter()
+        self.timer = RetransmissionTimer()
+        self._decoder = Decoder(checks=self.options.checks)
+        self._session = 0
+        self._seq = 0
+        self._window = 1
+        self._seen = b""
+        self._good_frames = 0
+        self._echoes = 0
+        self.broken = False
+        """An exchange ended without all of its answers: say HELLO and ask where the device stands."""
+
+    def hello(self) -> m.HelloResponse:
+        """Open a new session.
+
+        Raises:
+            LinkError: silence, an echo, or bytes of something else; says which, and shows the first of them.
+            VersionMismatchError: the device speaks another version; names both.
+        """
+        nonce = secrets.randbits(32)
+        request = m.HelloRequest(m.PROTOCOL_MAJOR, m.PROTOCOL_MINOR, m.SCHEMA_HASH, nonce, self.options.max_payload,
+                                 self.options.window)
+        wire = encode(Frame(0, request.TYPE, self._seq, request.pack()))
+        answer = self._hello_answer(wire, nonce)
+        self._session = answer[0].session
+        self._window = answer[1].window
+        if self.options.baud:
+            self.timer.allow_for_line(wire_size(answer[1].max_payload) * BITS_PER_BYTE / self.options.baud)
+        self._seq = (self._seq + 1) & 0xFFFF
+        self.broken = False
+        return answer[1]
+
+    def _hello_answer(self, wire: bytes, nonce: int) -> tuple[Frame, m.HelloResponse]:
+        started = self.link.now()
+        timer = RetransmissionTimer()
+        while True:
+            self._send([wire])
+            sent = self.link.now()
+            while (left := sent + timer.timeout_s - self.link.now()) > 0:
+                for frame in self._receive(min(left, max(0.0, started + self.options.deadline_s - self.link.now()))):
+                    if frame.seq == self._seq and (response := self._as_hello(frame, nonce)) is not None:
+                        return frame, response
+                if self.link.now() - started >= self.options.deadline_s:
+                    raise self._silence("HELLO", self.link.now() - started)
+            timer.expired()
+            self.counter.retransmissions += 1
+
+    def _as_hello(self, frame: Frame, nonce: int) -> m.HelloResponse | None:
+        if frame.type == m.ErrorNotice.TYPE:
+            notice = m.ErrorNotice.parse(frame.payload)
+            if notice.request_type == m.HelloRequest.TYPE:
+                raise error_of(notice, HOST_VERSION)
+        if frame.type != m.HelloResponse.TYPE or len(frame.payload) < 2:
+            return None
+        if frame.payload[0] != m.PROTOCOL_MAJOR:
+            raise _other_version(frame.payload)
+        response = m.HelloResponse.parse(frame.payload)
+        if response.protocol_minor == m.PROTOCOL_MINOR and response.schema_hash != m.SCHEMA_HASH:
+            raise _other_version(frame.payload, response.schema_hash)
+        return response if response.nonce == nonce else None
+
+    def _send(self, frames: Sequence[bytes]) -> None:
+        data = b"".join(frames)
+        self.link.write(data)
+        self.counter.bytes_sent += len(data)
+        self.counter.frames_sent += len(frames)
+
+    def _receive(self, timeout_s: float) -> list[Frame]:
+        data = self.link.read(timeout_s)
+        self.counter.bytes_received += len(data)
+        frames = self._decoder.feed(data)
+        if not self._good_frames:
+            self._seen = (self._seen + data)[:_SEEN_KEPT]
+        answers = [frame for frame in frames if frame.type & m.RESPONSE_BIT]
+        self._echoes += len(frames) - len(answers)
+        self._good_frames += len(answers)
+        self.counter.frames_received += len(answers)
+        return answers
+
+    def exchange(self, requests: Sequence[Outgoing]) -> list[Frame]:
+        """Send `requests` in order and give their answers in that order.
+
+        Raises:
+            LinkError: no new answer for `deadline_s` seconds.
+            DeviceError, SafetyError, SessionLostError: the device refused one; the others were still handled, and the
+                first refusal is the one raised.
+        """
+        run = Exchange(requests, self._session, self._seq, self._window)
+        self._seq = (self._seq + len(requests)) & 0xFFFF
+        # Until all is answered nobody knows what the device has executed, and only HELLO can tell.
+        self.broken = True
+        self._drive(run)
+        self.broken = False
+        self.counter.retransmissions += run.retransmissions
+        answers = [answer for answer in run.answers if answer is not None]
+        for answer in answers:
+            if answer.type == m.ErrorNotice.TYPE:
+                raise error_of(m.ErrorNotice.parse(answer.payload), HOST_VERSION)
+        return answers
+
+    def _drive(self, run: Exchange) -> None:
+        progress_at = heard_at = self.link.now()
+        bytes_before = self.counter.bytes_received
+        while True:
+            fresh = run.fill(self.link.now())
+            if fresh:
+                self._send(fresh)
+            if run.done:
+                return
+            now = self.link.now()
+            silence_s = now - progress_at
+            if silence_s >= self.options.deadline_s:
+                raise self._silence(run.waiting_for, silence_s, self.counter.bytes_received - bytes_before)
+            # As in RFC 6298, 5.3, the timer starts anew with whatever is heard: a long answer may be arriving.
+            expires_s = max(run.oldest_sent_at(), heard_at) + self.timer.timeout_s - now
+            if expires_s <= 0:
+                self.timer.expired()
+                self._send(run.everything_again(now))
+                continue
+            received = self.counter.bytes_received
+            answered = self._take_in(run, min(expires_s, self.options.deadline_s - silence_s))
+            if self.counter.bytes_received != received:
+                heard_at = self.link.now()
+            if answered:
+                progress_at = self.link.now()
+                self.timer.progressed()
+
+    def _take_in(self, run: Exchange, timeout_s: float) -> bool:
+        """Read once and act on what came; True where an answer was new."""
+        progressed = False
+        again: list[bytes] = []
+        for frame in self._receive(timeout_s):
+            if frame.session != self._session:
+                continue
+            now = self.link.now()
+            if frame.type == m.NakNotice.TYPE:
+                again += run.on_nak(m.NakNotice.parse(frame.payload).expected, now)
+                continue
+            resend = run.on_answer(frame, now, self.timer.measured)
+            if resend is not None:
+                progressed = True
+                again += resend
+        if again:
+            self._send(again)
+        return progressed
+
+    def _silence(self, waited_for: str, seconds: float, received: int | None = None) -> NtError:
+        count = self.counter.bytes_received if received is None else received
+        where = self.link.describe()
+        waited = f"waited {seconds:.1f} s for the answer to {waited_for}, {count} bytes received"
+        if self._good_frames:
+            return LinkError(f"{where} stopped answering", evidence=f"{waited}, {self._decoder.bad_frames} bad frames",
+                             next_step="check cable and supply, then run again: it goes on where it stopped")
+        if self._echoes:
+            return LinkError(f"{where} sends back what it is sent, as if TX were wired to RX", evidence=waited,
+                             next_step="remove the loop-back, or switch off the adapter's echo")
+        if self._seen:
+            return LinkError(
+                f"{where} sends something, but not this protocol",
+                evidence=f"{waited}, first bytes {shown_bytes(self._seen)}",
+                next_step="check the baud rate (--baud) and that this is the chip's port; `nt-host ports` lists them")
+        return LinkError(f"{where} is silent", evidence=waited,
+                         next_step="check supply, that TX and RX are crossed, and the port; `nt-host ports` lists them")
+
+    def close(self) -> None:
+        """Close the link; the chip keeps its state and its session."""
+        self.link.close()
+
+
+def _other_version(payload: bytes, schema: int | None = None) -> VersionMismatchError:
+    device = f"{payload[0]}.{payload[1]}" + ("" if schema is None else f", schema {schema:08x}")
+    return VersionMismatchError(f"the chip speaks protocol {device}, this program {HOST_VERSION}",
+                                evidence="answer to HELLO",
+                                next_step="update the older one of nt-host and the firmware")

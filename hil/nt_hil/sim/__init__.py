@@ -1,0 +1,1 @@
+"""The simulated chip and the device side of the protocol that it speaks."""

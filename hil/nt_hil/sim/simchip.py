@@ -1,0 +1,193 @@
+"""The simulated chip: an image on a die, computed by an engine, with codes, sample slots and a device loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ReadoutFlag, ResetReason
+from nt_hil.records import Planes, RecordLayout
+from nt_hil.refusal import Refusal
+from nt_hil.sim.codes import CodeBank, CodeLimits
+from nt_hil.sim.learner import Learner
+from nt_hil.sim.nv import MemoryNv, NvContent, NvStore
+from nt_hil.sim.operating_points import OperatingPoints
+from nt_hil.sim.slots import SlotMemory
+from nt_model.engine import Engine
+from nt_model.image import CODE_DEFAULT
+from nt_model.image_file import LoadedImage
+from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
+from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Silicon
+
+ByteArray = NDArray[np.uint8]
+Int64Array = NDArray[np.int64]
+
+EPOCH_SAMPLES = 1024
+"""Samples between steps of the drift, see `Silicon.conditions_at`."""
+ALL_CAPABILITIES = (Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.MEMBRANE | Capability.DEVICE_LOOP
+                    | Capability.NON_VOLATILE)
+
+
+@dataclass(frozen=True)
+class SimOptions:
+    """What a simulated chip allows.
+
+    Attributes:
+        limits: range and slew of its codes.
+        input_slots: samples that it holds, 1..65535.
+        capabilities: what it can do; without a bit it refuses, as a smaller board would.
+    """
+
+    limits: CodeLimits = field(default_factory=CodeLimits)
+    input_slots: int = 4096
+    capabilities: Capability = ALL_CAPABILITIES
+
+
+class SimChip:
+    """One simulated chip. It outlives sessions; `boot` is what its reset pin does."""
+
+    def __init__(self, loaded: LoadedImage, silicon: Silicon, engine: Engine, options: SimOptions | None = None,
+                 nv: NvStore | None = None) -> None:
+        self.loaded = loaded
+        self.image = loaded.image
+        self.options = options or SimOptions()
+        self._silicon = silicon
+        self._engine = engine
+        self._nv: NvStore = nv or MemoryNv()
+        self._points = OperatingPoints(silicon)
+        self.samples_presented = 0
+        self._steps_done = 0
+        self.slots = SlotMemory(self.options.input_slots, self.image.n_inputs)
+        self.result = b""
+        self.boot(ResetReason.POWER_ON)
+
+    def boot(self, reason: ResetReason) -> None:
+        """Start afresh from the non-volatile memory; the die's age and temperature stay."""
+        content = self._nv.load()
+        self.nv = replace(content, boot_count=content.boot_count + 1)
+        self._nv.save(self.nv)
+        self.reset_reason = reason
+        stored = np.frombuffer(bytes.fromhex(content.codes_hex), np.uint8)
+        fresh = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
+        self.bank = CodeBank(stored if len(stored) == self.image.n_codes else fresh, self.options.limits)
+        self.learner = Learner(self.image.n_classes)
+        self.slots.clear()
+        self.result = b""
+
+    @property
+    def uid(self) -> int:
+        return self._silicon.uid
+
+    @property
+    def temperature_mk(self) -> int:
+        """What its temperature sensor says, millikelvin."""
+        return NOMINAL_TEMPERATURE_MK + self._silicon.conditions_at(self.samples_presented).temperature_offset_mk
+
+    def require(self, capability: Capability) -> None:
+        """Refuse what this chip was built without."""
+        if not self.options.capabilities & capability:
+            raise Refusal(ErrorCode.NO_CAPABILITY, index=int(capability))
+
+    def _pieces(self, count: int) -> list[slice]:
+        """The batch cut where the drift steps, so that the frames it came in make no difference."""
+        first = EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
+        edges = [0, *range(first, count, EPOCH_SAMPLES), count]
+        return [slice(a, b) for a, b in pairwise(edges)]
+
+    def _aged(self, x: ByteArray) -> None:
+        self.samples_presented += x.shape[0]
+        self._steps_done += x.shape[0] * x.shape[1]
+
+    def _forward(self, x: ByteArray) -> tuple[Planes, NDArray[np.int32]]:
+        """Plain spikes, and the last layer's membranes as compared in the last step, of x (B, T, M)."""
+        conditions = self._silicon.conditions_at(self.samples_presented)
+        done = self._engine.forward(self._points.at(self.bank.codes, conditions), x, self._steps_done)
+        return done.counts, done.compared_q8[-1]
+
+    def _dithered(self, x: ByteArray, settings: LearnSettings) -> Spikes:
+        conditions = self._silicon.conditions_at(self.samples_presented)
+        points = [
+            self._points.at(codes, conditions)
+            for codes in (self.bank.codes, dithered_codes(self.image, self.bank.codes, settings, 1),
+                          dithered_codes(self.image, self.bank.codes, settings, -1))
+        ]
+        return self._engine.forward_dithered(points[0], points[1], points[2], x, self._steps_done)
+
+    def present(self, slots: Int64Array, layout: RecordLayout, dither: LearnSettings) -> bytes:
+        """Records of the samples in `slots` (B,), `dither` giving d and m where the layout has DITHER.
+
+        Raises:
+            Refusal: a slot does not exist, is empty, or has another number of steps; nothing was presented.
+        """
+        x = self.slots.events(slots, layout.n_steps)
+        records = []
+        for piece in self._pieces(len(slots)):
+            records.append(self._present_piece(x[piece], layout, dither))
+            self._aged(x[piece])
+        return b"".join(records)
+
+    def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
+        planes: tuple[Planes, ...] = ()
+        membrane = None
+        if layout.flags & ReadoutFlag.DITHER:
+            spikes = self._dithered(x, dither)
+            planes = (spikes.plain, spikes.plus, spikes.minus)
+        if not planes or layout.flags & ReadoutFlag.MEMBRANE:
+            plain, compared = self._forward(x)
+            planes = planes or (plain,)
+            membrane = compared if layout.flags & ReadoutFlag.MEMBRANE else None
+        return layout.pack(planes, membrane)
+
+    def learn_start(self, request: LearnStartRequest) -> int:
+        self.require(Capability.DEVICE_LOOP)
+        return self.learner.start(request, self.options.limits, self.bank.codes)
+
+    def learn(self, request: LearnRequest) -> None:
+        """One chunk of a learning step; a step that was done already changes nothing."""
+        self.require(Capability.DEVICE_LOOP)
+        if self.learner.is_done(request):
+            return
+        settings = self.learner.settings_at(request.rate_q8)
+        batch = self.learner.collect(request)
+        if batch is None or self.learner.state is None:
+            return
+        slots, labels = batch
+        spikes = self._learning_spikes(slots, settings)
+        before = LearnState(self.bank.codes, self.learner.state.accumulator_q8, self.learner.state.mean_q8)
+        after = self._engine.learn(before, spikes, labels, settings)
+        self.learner.advance(after)
+        self.bank.replace(after.codes)
+
+    def _learning_spikes(self, slots: Int64Array, settings: LearnSettings) -> Spikes:
+        x = self.slots.events(slots, self.image.n_steps)
+        parts = []
+        for piece in self._pieces(len(slots)):
+            parts.append(self._dithered(x[piece], settings))
+            self._aged(x[piece])
+        if len(parts) == 1:
+            return parts[0]
+
+        def joined(planes: list[Planes]) -> Planes:
+            return tuple(np.concatenate(layers) for layers in zip(*planes, strict=True))
+
+        return Spikes(
+            joined([part.plain for part in parts]),
+            joined([part.plus for part in parts]),
+            joined([part.minus for part in parts]),
+        )
+
+    def commit(self, revision: int) -> int:
+        """Persist the codes; gives the generation."""
+        self.require(Capability.NON_VOLATILE)
+        if revision != self.bank.revision:
+            raise Refusal(ErrorCode.STALE_REVISION, seen=self.bank.revision)
+        content = NvContent(self.nv.boot_count, self.nv.generation + 1, self.bank.codes.tobytes().hex())
+        try:
+            self._nv.save(content)
+        except OSError as error:
+            raise Refusal(ErrorCode.NV_FAILED) from error
+        self.nv = content
+        return content.generation

@@ -1,0 +1,81 @@
+"""Sample slots of the simulated chip: the events that PRESENT and LEARN work on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_hil.messages import ErrorCode
+from nt_hil.refusal import Refusal
+
+ByteArray = NDArray[np.uint8]
+
+
+class SlotMemory:
+    """`n_slots` samples of `n_inputs` inputs, each with as many time steps as it was loaded with."""
+
+    def __init__(self, n_slots: int, n_inputs: int) -> None:
+        self.n_slots = n_slots
+        self.n_inputs = n_inputs
+        self._steps = np.zeros(n_slots, np.uint8)
+        self._filled = np.zeros(n_slots, np.int64)
+        self._banks: dict[int, ByteArray] = {}
+
+    def clear(self) -> None:
+        """Forget everything, as a reset does."""
+        self._steps[:] = 0
+        self._filled[:] = 0
+
+    def load(self, slot: int, steps: int, offset: int, events: ByteArray) -> None:
+        """Write `events` (n,) uint8 from element `offset` of `slot` on, running over into the following slots.
+
+        Raises:
+            Refusal: SLOT_RANGE, or SETTING_RANGE for zero steps.
+        """
+        if steps == 0:
+            raise Refusal(ErrorCode.SETTING_RANGE, index=1, seen=0, limit=1)
+        size = steps * self.n_inputs
+        begin = slot * size + offset
+        end = begin + len(events)
+        if offset >= size or end > self.n_slots * size or len(events) == 0:
+            raise Refusal(ErrorCode.SLOT_RANGE, index=max(slot, (end - 1) // size), limit=self.n_slots)
+        if steps not in self._banks:
+            self._banks[steps] = np.zeros(self.n_slots * size, np.uint8)
+        self._banks[steps][begin:end] = events
+        self._mark(np.arange(slot, (end - 1) // size + 1), steps, begin, end)
+
+    def _mark(self, slots: NDArray[np.int64], steps: int, begin: int, end: int) -> None:
+        """A slot counts as filled up to where it was written without a gap."""
+        size = steps * self.n_inputs
+        first = np.maximum(begin, slots * size) - slots * size
+        last = np.minimum(end, (slots + 1) * size) - slots * size
+        goes_on = (first > 0) & (first <= self._filled[slots]) & (self._steps[slots] == steps)
+        self._filled[slots] = np.where(first == 0, last, np.where(goes_on, last, 0))
+        self._steps[slots] = steps
+
+    def _check(self, slots: NDArray[np.int64], n_steps: int) -> NDArray[np.uint8]:
+        outside = slots >= self.n_slots
+        if outside.any():
+            raise Refusal(ErrorCode.SLOT_RANGE, index=int(slots[outside][0]), limit=self.n_slots)
+        steps: NDArray[np.uint8] = self._steps[slots]
+        empty = (steps == 0) | (self._filled[slots] < steps.astype(np.int64) * self.n_inputs)
+        if empty.any():
+            raise Refusal(ErrorCode.SLOT_EMPTY, index=int(slots[empty][0]))
+        odd = (steps != 1) & (steps != n_steps)
+        if odd.any():
+            raise Refusal(ErrorCode.STEPS_MISMATCH, index=int(slots[odd][0]), seen=int(steps[odd][0]), limit=n_steps)
+        return steps
+
+    def events(self, slots: NDArray[np.int64], n_steps: int) -> ByteArray:
+        """Events (B, n_steps, n_inputs) uint8 of `slots` (B,).
+
+        Raises:
+            Refusal: SLOT_RANGE, SLOT_EMPTY or STEPS_MISMATCH.
+        """
+        steps = self._check(slots, n_steps)
+        out = np.empty((len(slots), n_steps, self.n_inputs), np.uint8)
+        for each in np.unique(steps):
+            bank = self._banks[int(each)].reshape(self.n_slots, int(each), self.n_inputs)
+            chosen = steps == each
+            out[chosen] = bank[slots[chosen]]
+        return out

@@ -1,0 +1,103 @@
+"""Frames: round trip, refusal of spoiled ones, recovery after garbage."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nt_hil import cobs
+from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
+from nt_hil.links.faulty import shortened
+
+frames = st.builds(
+    Frame,
+    st.integers(0, 255),
+    st.integers(0, 255),
+    st.integers(0, 65535),
+    st.one_of(
+        st.binary(max_size=40),
+        st.builds(lambda unit, count: unit * count, st.binary(min_size=1, max_size=3), st.integers(0, 700)),
+    ),
+)
+pieces = st.one_of(
+    st.binary(max_size=20), st.integers(250, 260).map(lambda n: b"\x07" * n), st.integers(1, 9).map(bytes)
+)
+plain = st.lists(pieces, max_size=8).map(b"".join)
+
+
+@given(plain)
+@settings(deadline=None)
+def test_cobs_round_trip(data: bytes) -> None:
+    stuffed = cobs.encode(data)
+    assert 0 not in stuffed
+    assert cobs.decode(stuffed) == data
+    assert len(stuffed) <= len(data) + len(data) // cobs.MAX_RUN + 1
+
+
+@given(st.integers(cobs.SWEPT_FROM, 1200), st.sets(st.integers(0, 1199)))
+@settings(deadline=None)
+def test_long_frames_are_stuffed_as_short_ones(size: int, zeros: set[int]) -> None:
+    data = bytes(0 if i in zeros else i % 255 + 1 for i in range(size))
+    assert cobs.encode(data) == cobs._encode_runs(data.split(b"\0"))
+    assert cobs._decode_groups(cobs.encode(data)) == cobs.decode(cobs.encode(data)) == data
+
+
+@pytest.mark.parametrize("spoiled", [b"\x05\x01", b"\x02\x00\x01", b"\xff" + b"a" * 10, b"\x09" * 300])
+def test_cobs_refuses_what_is_not_stuffed(spoiled: bytes) -> None:
+    with pytest.raises(cobs.CobsError):
+        cobs.decode(spoiled)
+
+
+@given(st.lists(frames, max_size=5), st.lists(st.integers(1, 50), min_size=1))
+@settings(deadline=None)
+def test_frames_come_back_whatever_the_pieces(sent: list[Frame], cuts: list[int]) -> None:
+    wire = b"".join(encode(frame) for frame in sent)
+    decoder, got, at = Decoder(), [], 0
+    while at < len(wire):
+        step = cuts[at % len(cuts)]
+        got += decoder.feed(wire[at : at + step])
+        at += step
+    assert got == sent
+    assert decoder.bad_frames == 0
+
+
+@given(frames)
+@settings(deadline=None)
+def test_wire_size_is_a_bound(frame: Frame) -> None:
+    assert len(encode(frame)) <= wire_size(len(frame.payload))
+
+
+@given(st.binary(max_size=300), frames)
+@settings(deadline=None)
+def test_a_frame_after_garbage_is_found(garbage: bytes, frame: Frame) -> None:
+    decoder = Decoder()
+    got = decoder.feed(garbage) + decoder.feed(encode(frame))
+    assert got[-1] == frame
+
+
+@given(frames, st.data())
+@settings(deadline=None)
+def test_a_flipped_bit_is_never_taken_for_another_frame(frame: Frame, data: st.DataObject) -> None:
+    wire = bytearray(encode(frame))
+    wire[data.draw(st.integers(0, len(wire) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert all(got == frame for got in Decoder().feed(bytes(wire) + b"\0"))
+
+
+def test_length_and_crc_must_both_hold() -> None:
+    wire = encode(Frame(1, 2, 3, b"payload"))
+    short = shortened(wire, 2)
+    assert Decoder().feed(short) == []
+    assert Decoder(checks=Checks(length=False)).feed(short) == [Frame(1, 2, 3, b"paylo")]
+    flipped = wire.replace(b"payl", b"pail")
+    assert Decoder().feed(flipped) == []
+    assert Decoder().feed(wire) == [Frame(1, 2, 3, b"payload")]
+
+
+def test_overlong_frames_and_endless_noise_take_no_memory() -> None:
+    decoder = Decoder(max_payload=100)
+    assert decoder.feed(encode(Frame(1, 2, 3, b"x" * 101))) == []
+    for _ in range(100):
+        decoder.feed(b"\x55" * 1000)
+    assert len(decoder._pending) <= wire_size(100) + 1
+    assert decoder.feed(encode(Frame(1, 2, 3, b"x" * 100))) == [Frame(1, 2, 3, b"x" * 100)]

@@ -1,0 +1,62 @@
+"""Noise and drift follow the chip's age, not the frames that samples happen to come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nt_hil.chip import Dither, Readout
+from nt_hil.open import open_chip
+from nt_hil.sim.device import Device, LinkLimits
+from nt_hil.sim.operating_points import TABLE_AFTER, OperatingPoints
+from nt_hil.sim.simchip import SimChip
+from nt_model.corner import Corner, corner_named
+from nt_model.engine import make_engine
+from nt_model.silicon import Conditions, Silicon
+from tests.hil.rig import client_of, loaded_image, random_events
+
+DRIFTING = Corner(
+    "drifting", gain_spread_ppm=100_000, noise_ppm=50_000, temperature_drift_mk=9_000, supply_drift_uv=5_000
+)
+IMAGE = loaded_image((12, 60, 40, 4))
+
+
+def _device(limits: LinkLimits) -> Device:
+    silicon = Silicon.draw(IMAGE.image, DRIFTING, 5)
+    return Device(SimChip(IMAGE, silicon, make_engine("numpy", IMAGE.image)), limits)
+
+
+@pytest.mark.parametrize("readout", [Readout(True), Readout(True, Dither(48, 24))])
+def test_frame_size_makes_no_difference(readout: Readout) -> None:
+    x = random_events(2600, 12)
+    answers = []
+    for limits in (LinkLimits(512, 3), LinkLimits(65535, 8)):
+        chip = client_of(_device(limits))
+        answers.append(chip.present(x, readout))
+        assert chip.status().samples_presented == 2600
+        assert chip.status().temperature_mk != 300_000
+    for ours, theirs in zip(answers[0].plain + answers[0].plus, answers[1].plain + answers[1].plus, strict=True):
+        assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_remembered_operating_points_are_the_computed_ones(changing: bool) -> None:
+    silicon = Silicon.draw(IMAGE.image, corner_named("wild"), 5)
+    points = OperatingPoints(silicon)
+    rng = np.random.default_rng(1)
+    for index in range(TABLE_AFTER + 20):
+        codes = rng.integers(0, 256, IMAGE.image.n_codes).astype(np.uint8)
+        at = Conditions(1000 if changing and index > TABLE_AFTER + 5 else 0)
+        for ours, golden in zip(points.at(codes, at).layers, silicon.operating(codes, at).layers, strict=True):
+            assert (ours.gain_q12 == golden.gain_q12).all()
+            assert ours.gain_q12.dtype == np.uint16
+            assert (ours.threshold_q8 == golden.threshold_q8).all()
+
+
+def test_a_port_with_a_baud_rate_gives_the_same_answers() -> None:
+    x = random_events(300, 12)
+    plain = open_chip("sim:typical,seed=7", IMAGE, engine="numpy")
+    slow = open_chip("sim:typical,seed=7,baud=115200", IMAGE, engine="numpy")
+    assert (plain.present(x, Readout()).plain[0] == slow.present(x, Readout()).plain[0]).all()
+    assert slow.traffic.retransmissions == 0
+    assert slow.session.link.now() > 0.0
