@@ -201,7 +201,7 @@ def parse_image(data: bytes) -> LoadedImage:
         raise _broken("this is not a chip image (wrong magic)", 0)
     if len(data) < HEADER.size:
         raise _broken(f"the image is truncated: {len(data)} bytes, the header alone has {HEADER.size}", len(data))
-    _, major, minor, total, _, n_codes, _, n_layers, n_steps, digest, crc = HEADER.unpack_from(data)
+    _, major, minor, total, n_neurons, n_codes, n_classes, n_layers, n_steps, digest, crc = HEADER.unpack_from(data)
     if major != MAJOR:
         raise VersionMismatchError(
             f"the image has format version {major}.{minor}, this program reads {MAJOR}.x",
@@ -217,8 +217,13 @@ def parse_image(data: bytes) -> LoadedImage:
     if hashlib.sha256(data[:HASHED_FROM] + data[HEADER.size :]).digest() != digest:
         raise _broken("the image was altered: its SHA-256 does not hold", HASHED_FROM)
     image = _parse_body(data, n_layers, n_steps)
-    if image.n_codes != n_codes:
-        raise _broken("the header's number of codes contradicts the domain map", 20)
+    for name, found, stated, offset in (
+        ("neurons", image.n_neurons, n_neurons, 16),
+        ("codes", image.n_codes, n_codes, 20),
+        ("classes", image.n_classes, n_classes, 24),
+    ):
+        if found != stated:
+            raise _broken(f"the header states {stated} {name}, the tables hold {found}", offset)
     return LoadedImage(image, digest.hex())
 
 

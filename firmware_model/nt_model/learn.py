@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_model.errors import UsageError
 from nt_model.image import Image
 
 ByteArray = NDArray[np.uint8]
@@ -34,14 +35,30 @@ class LearnSettings:
         max_move_code: largest move of a code in one step, 1..127 (slew limit).
         code_min: lowest code allowed, 0..255.
         code_max: highest code allowed, 0..255.
+
+    Raises:
+        UsageError: a setting lies outside its range.
     """
 
     hidden_dither_code: int = 48
-    output_dither_code: int = 24
-    rate_q8: int = 154
-    max_move_code: int = 8
+    output_dither_code: int = 48
+    rate_q8: int = 2560
+    max_move_code: int = 16
     code_min: int = 0
     code_max: int = 255
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("hidden_dither_code", 1, 127),
+            ("output_dither_code", 1, 127),
+            ("rate_q8", 1, 32767),
+            ("max_move_code", 1, 127),
+            ("code_min", 0, self.code_max),
+            ("code_max", self.code_min, 255),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"learning setting '{name}' lies outside {low}..{high}", evidence=str(value))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,13 @@ class RetransmissionTimer:
     """Estimates how long a response may take.
 
     Attributes:
-        minimum_s, maximum_s: bounds of the time-out; the minimum covers the 16 ms latency timer of USB adapters.
+        minimum_s, maximum_s: bounds of the time-out; the minimum covers the 16 ms latency timer of USB adapters, the
+            maximum leaves several tries within the deadline of a call.
         initial_s: time-out before anything was measured.
     """
 
     minimum_s: float = 0.1
-    maximum_s: float = 4.0
+    maximum_s: float = 1.0
     initial_s: float = 0.5
     _smoothed_s: float | None = None
     _variation_s: float = 0.0

@@ -143,7 +143,7 @@ fates = st.lists(st.sampled_from(["arrives", "lost", "twice", "late"]), max_size
 def test_model_every_request_is_executed_once_and_in_order(count: int, there: list[str], back: list[str]) -> None:
     """Whole frames lost, repeated and delayed at will, then a line without faults: all is done once, in order."""
     device = sim_device(IMAGE)
-    session = Session(InProcessLink(device))
+    session = Session(InProcessLink(device), SessionOptions(deadline_s=600.0))
     session.hello()
     done: list[bytes] = []
     real = device.chip.bank.replace

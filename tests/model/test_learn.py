@@ -143,4 +143,4 @@ def test_learning_mends_scrambled_codes():
         state = learn_step(image, state, dithered(image, state.codes, x), labels, settings)
     after = np.abs(output_error(image, dithered(image, state.codes, x), labels)).mean()
     assert before > 0.2
-    assert after < 0.1 * before
+    assert after < 0.25 * before

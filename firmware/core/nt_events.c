@@ -1,0 +1,98 @@
+/* Lists of active columns: only what spikes costs anything. */
+#include "nt_events.h"
+
+#include "nt_bytes.h"
+
+/* Inputs looked at between two checks of the lists' room. */
+#define RUN 32u
+
+void nt_events_begin(struct nt_events *events, struct nt_array *array, const struct nt_layer *layer, uint32_t first,
+                     size_t words, int split)
+{
+    events->array = array;
+    events->weight = layer->weight + first / 2;
+    events->stride = layer->stride;
+    events->words = words;
+    events->n_inputs = layer->n_inputs;
+    events->single = 0;
+    events->counted = 0;
+    events->total = 0;
+    events->split = split;
+}
+
+void nt_events_flush(struct nt_events *events)
+{
+    struct nt_array *array = events->array;
+    const struct nt_kernel *kernel = array->kernel;
+    if (events->single > 0) {
+        kernel->sum_add(array->sum, array->column, events->single, events->words);
+        if (events->split)
+            kernel->positive_add(array->positive, array->column, events->single, events->words);
+    }
+    if (events->counted > 0) {
+        kernel->sum_add_counted(array->sum, array->column_counted, array->times, events->counted, events->words);
+        if (events->split)
+            kernel->positive_add_counted(array->positive, array->column_counted, array->times, events->counted,
+                                         events->words);
+    }
+    events->single = 0;
+    events->counted = 0;
+}
+
+static void room_make(struct nt_events *events)
+{
+    if (events->single + RUN > NT_ARRAY_EVENTS || events->counted + RUN > NT_ARRAY_EVENTS)
+        nt_events_flush(events);
+}
+
+/* Every input is written to both lists and only the ends move: no branch for the predictor to miss. */
+static void run_gather(struct nt_events *events, const uint8_t *counts, uint32_t first, uint32_t end)
+{
+    const uint8_t **single_column = events->array->column;
+    const uint8_t **counted_column = events->array->column_counted;
+    uint8_t *times = events->array->times;
+    size_t stride = events->stride;
+    const uint8_t *column = events->weight + (size_t)first * stride;
+    uint32_t single = events->single;
+    uint32_t counted = events->counted;
+    uint32_t total = events->total;
+    for (uint32_t j = first; j < end; j++, column += stride) {
+        uint8_t count = counts[j];
+        single_column[single] = column;
+        counted_column[counted] = column;
+        times[counted] = count;
+        single += count == 1;
+        counted += count > 1;
+        total += count;
+    }
+    events->single = single;
+    events->counted = counted;
+    events->total = total;
+}
+
+void nt_events_bytes_add(struct nt_events *events, const uint8_t *counts)
+{
+    for (uint32_t first = 0; first < events->n_inputs; first += RUN) {
+        uint32_t left = events->n_inputs - first;
+        room_make(events);
+        run_gather(events, counts, first, first + (left < RUN ? left : RUN));
+    }
+}
+
+static void word_gather(struct nt_events *events, uint32_t word, const uint8_t *column)
+{
+    while (word) {
+        events->array->column[events->single] = column + (size_t)(uint32_t)__builtin_ctz(word) * events->stride;
+        events->single++;
+        events->total++;
+        word &= word - 1;
+    }
+}
+
+void nt_events_bits_add(struct nt_events *events, const uint8_t *bits)
+{
+    for (uint32_t first = 0; first < events->n_inputs; first += RUN) {
+        room_make(events);
+        word_gather(events, nt_u32_load(bits + first / 8), events->weight + (size_t)first * events->stride);
+    }
+}

@@ -1,0 +1,41 @@
+/* Where the fields of a chip image lie, in bytes (docs/spec.md, section 2). */
+#ifndef NT_IMAGE_FORMAT_H
+#define NT_IMAGE_FORMAT_H
+
+#define NT_IMAGE_MAJOR 1
+
+#define NT_HEADER_MAJOR 8
+#define NT_HEADER_TOTAL 12
+#define NT_HEADER_NEURONS 16
+#define NT_HEADER_CODES 20
+#define NT_HEADER_CLASSES 24
+#define NT_HEADER_LAYERS 26
+#define NT_HEADER_STEPS 27
+#define NT_HEADER_DIGEST 28
+#define NT_HEADER_CRC 60
+#define NT_HEADER_BYTES 64
+
+#define NT_DIRECTORY_GAIN 64
+#define NT_DIRECTORY_READOUT 68
+#define NT_DIRECTORY_ENCODER 72
+#define NT_DIRECTORY_METADATA 76
+#define NT_DIRECTORY_METADATA_BYTES 80
+
+#define NT_LAYERS_AT 84
+#define NT_LAYER_INPUTS 0
+#define NT_LAYER_NEURONS 4
+#define NT_LAYER_LEAK 8
+#define NT_LAYER_REFRACTORY 9
+#define NT_LAYER_WEIGHT 12
+#define NT_LAYER_BIAS 16
+#define NT_LAYER_THRESHOLD 20
+#define NT_LAYER_DOMAIN 24
+#define NT_LAYER_BYTES 28
+
+#define NT_ENCODER_KIND 0
+#define NT_ENCODER_TRANSFORM 1
+#define NT_ENCODER_LEVELS 2
+#define NT_ENCODER_FEATURES 4
+#define NT_ENCODER_BYTES 8
+
+#endif

@@ -1,0 +1,153 @@
+/* The equations of a neuron (docs/spec.md, section 1). */
+#include "nt_neuron.h"
+
+#include "nt_random.h"
+
+/* What all operating points of a group share. With one gain for both parts all of I stands in `exc`. */
+struct group {
+    uint32_t first; /* within the block */
+    uint32_t count;
+    int32_t exc[NT_NEURON_GROUP];
+    int32_t inh[NT_NEURON_GROUP];
+    int32_t draw[NT_NEURON_GROUP]; /* of the noise with `noise_key`, once `drawn` */
+    uint64_t noise_key;
+    int drawn;
+};
+
+static uint32_t gain_exc_q12(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
+{
+    if (point->operating.gain_q12)
+        return point->operating.gain_q12[2 * (size_t)neuron];
+    return nt_image_gain_q12(step->image, point->codes[nt_layer_domain_exc(step->layer, neuron)]);
+}
+
+static uint32_t gain_inh_q12(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
+{
+    if (point->operating.gain_q12)
+        return point->operating.gain_q12[2 * (size_t)neuron + 1];
+    return nt_image_gain_q12(step->image, point->codes[nt_layer_domain_inh(step->layer, neuron)]);
+}
+
+int nt_point_is_split(const struct nt_point *point, const struct nt_step *step)
+{
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < step->layer->n_neurons; i++)
+        differ |= gain_exc_q12(point, step, i) ^ gain_inh_q12(point, step, i);
+    return differ != 0;
+}
+
+static int32_t threshold_q8(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
+{
+    if (point->operating.threshold_q8)
+        return point->operating.threshold_q8[neuron];
+    return nt_i32_load(step->layer->threshold + 4 * (size_t)neuron);
+}
+
+static int32_t leaked_q8(const struct nt_point *point, const struct nt_step *step, uint32_t neuron, int32_t membrane,
+                         int32_t drive)
+{
+    int64_t leak = point->operating.leak_q16 ? point->operating.leak_q16[neuron] : step->nominal_leak_q16;
+    return nt_i32_saturate(membrane - (((int64_t)membrane * leak) >> 16) + drive);
+}
+
+static int32_t drive_q8(const struct nt_point *point, const struct nt_step *step, uint32_t neuron, int32_t exc,
+                        int32_t inh)
+{
+    int64_t product = (int64_t)exc * gain_exc_q12(point, step, neuron);
+    if (step->positive)
+        product += (int64_t)inh * gain_inh_q12(point, step, neuron);
+    return nt_i32_saturate(product >> 4);
+}
+
+static void sums_split(const struct nt_step *step, uint32_t i, int32_t bias, struct group *group, uint32_t k)
+{
+    int32_t exc = (int32_t)step->positive[i];
+    group->exc[k] = exc + (bias > 0 ? bias : 0);
+    group->inh[k] = (int32_t)(step->sum[i] - step->offset) - exc + (bias < 0 ? bias : 0);
+}
+
+/* 2^20 inputs of 255 events at weight 7 and the bias fit 32 bits. */
+static void sums_finish(const struct nt_step *step, struct group *group)
+{
+    for (uint32_t k = 0; k < group->count; k++) {
+        uint32_t i = group->first + k;
+        int32_t bias = nt_i16_load(step->layer->bias + 2 * (size_t)(step->first + i));
+        if (step->positive)
+            sums_split(step, i, bias, group, k);
+        else
+            group->exc[k] = (int32_t)(step->sum[i] - step->offset) + bias;
+    }
+}
+
+/* Draws are kept for the next point, which mostly has the same seed. */
+static void noise_draw(const struct nt_point *point, const struct nt_step *step, struct group *group)
+{
+    if (!point->operating.noise_q8 || (group->drawn && group->noise_key == point->noise_key))
+        return;
+    for (uint32_t k = 0; k < group->count; k++)
+        group->draw[k] = nt_random_noise_draw(point->noise_key, step->time, step->first + group->first + k);
+    group->noise_key = point->noise_key;
+    group->drawn = 1;
+}
+
+static int32_t compared_q8(const struct nt_point *point, uint32_t neuron, int32_t membrane, int32_t draw)
+{
+    if (!point->operating.noise_q8)
+        return membrane;
+    return nt_i32_saturate(membrane + nt_random_noise_scale(draw, point->operating.noise_q8[neuron]));
+}
+
+static uint32_t fault_apply(const struct nt_point *point, uint32_t neuron, uint32_t spike)
+{
+    int fault = point->operating.fault ? point->operating.fault[neuron] : 0;
+    if (fault == 0)
+        return spike;
+    return fault > 0;
+}
+
+static inline uint32_t neuron_step(const struct nt_step *step, const struct nt_point *point,
+                                   const struct group *group, uint32_t k)
+{
+    uint32_t i = group->first + k;
+    uint32_t neuron = step->first + i;
+    uint8_t held = point->hold[i];
+    int32_t drive = held ? 0 : drive_q8(point, step, neuron, group->exc[k], group->inh[k]);
+    int32_t membrane = leaked_q8(point, step, neuron, point->membrane[i], drive);
+    int32_t compared = compared_q8(point, neuron, membrane, group->draw[k]);
+    uint32_t spike = (compared >= threshold_q8(point, step, neuron)) & (held == 0);
+    spike = fault_apply(point, neuron, spike);
+    /* Spikes are hard to predict: masks cost less than a branch. */
+    uint32_t keep = spike - 1u;
+    point->membrane[i] = (int32_t)((uint32_t)membrane & keep);
+    point->hold[i] = (uint8_t)((step->layer->refractory & ~keep) | ((uint32_t)(held - (held != 0)) & keep));
+    if (point->counts)
+        point->counts[i] = (uint8_t)(point->counts[i] + spike);
+    if (point->compared_q8)
+        point->compared_q8[i] = compared;
+    return spike;
+}
+
+/* Restricted, since stores through byte pointers could otherwise change the structs for all that a compiler knows. */
+static uint32_t point_step(const struct nt_step *restrict step, const struct nt_point *restrict point,
+                           const struct group *restrict group)
+{
+    uint32_t spikes = 0;
+    for (uint32_t k = 0; k < group->count; k++)
+        spikes |= neuron_step(step, point, group, k) << k;
+    return spikes;
+}
+
+uint8_t nt_neurons_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t i,
+                        uint32_t count)
+{
+    struct group group = {.first = i, .count = count};
+    uint32_t spikes = 0;
+    sums_finish(step, &group);
+    for (uint32_t p = 0; p < n_points; p++) {
+        noise_draw(&points[p], step, &group);
+        uint32_t own = point_step(step, &points[p], &group);
+        if (p == 0)
+            spikes = own;
+    }
+    return (uint8_t)spikes;
+}

@@ -1,0 +1,112 @@
+"""Recipe of the extension nt_model._core: the sources of firmware/core, bound by cffi in API mode.
+
+API mode compiles the calls and releases the GIL around each of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = Path("firmware", "core")
+UNITS = (
+    "nt_array",
+    "nt_batch",
+    "nt_cobs",
+    "nt_crc32c",
+    "nt_events",
+    "nt_frame",
+    "nt_image",
+    "nt_image_check",
+    "nt_kernel",
+    "nt_kernel_wide",
+    "nt_learn",
+    "nt_learn_update",
+    "nt_neuron",
+    "nt_random",
+    "nt_sha256",
+)
+"""What the extension is made of; firmware/core also holds what only a board needs."""
+
+DECLARATIONS = """
+struct nt_image { uint32_t n_inputs; uint32_t n_neurons; uint32_t n_codes; uint32_t widest; uint16_t n_classes;
+                  uint8_t n_layers; uint8_t n_steps; ...; };
+int nt_image_parse(struct nt_image *image, const uint8_t *data, size_t length);
+int nt_image_digest_check(const struct nt_image *image);
+
+struct nt_kernel { ...; };
+const struct nt_kernel *portable_kernel(void);
+const struct nt_kernel *wide_kernel(void);
+
+struct nt_layer_operating { const uint16_t *gain_q12; const int32_t *threshold_q8; const uint32_t *leak_q16;
+                            const uint16_t *noise_q8; const int8_t *fault; uint64_t noise_seed; };
+struct nt_operating { const struct nt_layer_operating *layers; const uint8_t *codes; };
+
+struct nt_array_shape { uint32_t block_neurons; uint32_t steps; uint32_t points; };
+struct nt_array { struct nt_array_shape shape; ...; };
+struct nt_response { uint8_t *counts[3]; int32_t *compared_q8; int32_t *membrane_q8; };
+size_t nt_array_scratch_size(const struct nt_image *image, const struct nt_array_shape *shape);
+int nt_array_begin(struct nt_array *array, const struct nt_image *image, const struct nt_kernel *kernel,
+                   const struct nt_array_shape *shape, void *scratch, size_t scratch_bytes);
+int nt_batch_run(struct nt_array *array, const struct nt_operating *const *operating, uint32_t points,
+                 const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step,
+                 const struct nt_response *response);
+
+struct nt_learn_settings { uint8_t hidden_dither_code; uint8_t output_dither_code; uint16_t rate_q8;
+                           uint8_t max_move_code; uint8_t code_min; uint8_t code_max; };
+struct nt_learn_state { uint8_t *codes; int16_t *accumulator_q8; uint32_t *mean_q8; };
+struct nt_learn { ...; };
+size_t nt_learn_scratch_size(const struct nt_image *image);
+int nt_learn_begin(struct nt_learn *learn, const struct nt_image *image, const struct nt_kernel *kernel,
+                   const struct nt_learn_settings *settings, void *scratch, size_t scratch_bytes);
+void nt_batch_learn(struct nt_learn *learn, const struct nt_learn_state *state, const uint8_t *plus,
+                    const uint8_t *minus, const int64_t *labels, uint32_t samples);
+void nt_learn_dither(const struct nt_image *image, const struct nt_learn_settings *settings, const uint8_t *codes,
+                     int sign, uint8_t *out);
+
+struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
+struct nt_frame_decoder { ...; };
+int nt_frame_encode(const struct nt_frame *frame, uint8_t *out, size_t capacity);
+void nt_frame_decoder_begin(struct nt_frame_decoder *decoder, uint8_t *buffer, size_t capacity);
+int nt_frame_decoder_push(struct nt_frame_decoder *decoder, uint8_t byte, struct nt_frame *frame);
+
+uint32_t nt_crc32c_extend(uint32_t running, const uint8_t *data, size_t length);
+uint32_t nt_crc32c_end(uint32_t running);
+"""
+
+PREAMBLE = """
+#include "nt_batch.h"
+#include "nt_crc32c.h"
+#include "nt_frame.h"
+
+static const struct nt_kernel *portable_kernel(void)
+{
+    return &nt_kernel_portable;
+}
+
+static const struct nt_kernel *wide_kernel(void)
+{
+    return &nt_kernel_wide;
+}
+"""
+
+
+def make_ffi(base: Path = Path(), flags: tuple[str, ...] = ("-O3", "-std=c11")) -> FFI:
+    """The builder; setuptools wants paths relative to the folder of setup.py, others give the repository as `base`."""
+    builder = FFI()
+    builder.cdef(DECLARATIONS)
+    builder.set_source(
+        "nt_model._core",
+        PREAMBLE,
+        sources=[str(base / CORE / f"{unit}.c") for unit in UNITS],
+        depends=[str(base / CORE / path.name) for path in sorted((ROOT / CORE).glob("*.h"))],
+        include_dirs=[str(base / CORE)],
+        extra_compile_args=list(flags),
+        extra_link_args=[flag for flag in flags if flag.startswith("-fsanitize")],
+    )
+    return builder
+
+
+ffibuilder = make_ffi()
