@@ -1,0 +1,23 @@
+"""Learning rules by name; importing this package registers the ones that come with the tool."""
+
+from nt_host.rules import additive, dmn, nt1, nt2, surrogate
+from nt_host.rules.base import Observation, Rule, RuleEntry, entries, entry_named, make_rule, register
+from nt_host.rules.selection import BestCodes, Split, split_labels
+
+__all__ = [
+    "BestCodes",
+    "Observation",
+    "Rule",
+    "RuleEntry",
+    "Split",
+    "additive",
+    "dmn",
+    "entries",
+    "entry_named",
+    "make_rule",
+    "nt1",
+    "nt2",
+    "register",
+    "split_labels",
+    "surrogate",
+]

@@ -1,0 +1,136 @@
+"""Rule `dmn`: dither, margin, normalise; the integer rule of the device loop, run on the host.
+
+All arithmetic is ``nt_model.learn`` or, the same integers forty times faster, the C core: this class only keeps the
+state and lowers the rate. On a chip without temporal noise the host loop and the device loop therefore write the same
+codes.
+
+The rate falls by equal factors from ``rate_code`` to ``end_share`` of it over ``steps`` updates. It is rounded to
+Q8.8 here, once, and handed to the device with each step, so no exponential runs on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_hil.chip import Dither
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_model import learn
+from nt_model.engine import make_engine
+from nt_model.errors import UsageError
+from nt_model.image import Image
+
+RATE_MAX_Q8 = 32767
+
+
+@dataclass(frozen=True)
+class DmnSettings:
+    """Settings of rule `dmn`.
+
+    Attributes:
+        steps: updates that the falling rate is planned for; later updates run at the last rate.
+        rate_code: first rate, codes per normalised error.
+        end_share: last rate as a share of the first.
+        hidden_dither_code: d, codes by which hidden layers are dithered.
+        output_dither_code: m, codes of margin asked of the output layer.
+        max_move_code: largest move of a code per update.
+        code_min: lowest code that the rule writes.
+        code_max: highest code that the rule writes.
+        engine: who computes the integers, `c` or `numpy` (see ``nt_model.engine``).
+    """
+
+    steps: int = 300
+    rate_code: float = 10.0
+    end_share: float = 0.05
+    hidden_dither_code: int = 48
+    output_dither_code: int = 48
+    max_move_code: int = 16
+    code_min: int = 0
+    code_max: int = 255
+    engine: str = "c"
+
+    def __post_init__(self) -> None:
+        require_positive(steps=self.steps, rate_code=self.rate_code, end_share=self.end_share)
+        if not 1 <= round(self.rate_code * learn.ONE_Q8) <= RATE_MAX_Q8:
+            raise UsageError("rule setting 'rate_code' lies outside 1/256..127.99", evidence=f"{self.rate_code!r}")
+        if not 0 <= self.code_min <= self.code_max <= 255:
+            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+        for name in ("hidden_dither_code", "output_dither_code", "max_move_code"):
+            if not 1 <= getattr(self, name) <= 127:
+                raise UsageError(f"rule setting '{name}' lies outside 1..127", evidence=f"{getattr(self, name)!r}")
+
+
+def rate_q8(settings: DmnSettings, step: int) -> int:
+    """Rate of update ``step`` (0 for the first), Q8.8, 1..32767: what the host sends with a step of the device loop."""
+    progress = min(step / max(1, settings.steps - 1), 1.0)
+    share = float(settings.end_share) ** progress
+    return max(1, int(np.rint(settings.rate_code * learn.ONE_Q8 * share)))
+
+
+def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:
+    """The device's settings for update ``step``."""
+    return learn.LearnSettings(
+        hidden_dither_code=settings.hidden_dither_code,
+        output_dither_code=settings.output_dither_code,
+        rate_q8=rate_q8(settings, step),
+        max_move_code=settings.max_move_code,
+        code_min=settings.code_min,
+        code_max=settings.code_max,
+    )
+
+
+class DmnRule:
+    """State: the device's own (accumulator and running mean per code) and the update count."""
+
+    name = "dmn"
+    hidden_spikes = True
+
+    def __init__(self, image: Image, codes: ByteArray, settings: DmnSettings) -> None:
+        self.dither: Dither | None = Dither(settings.hidden_dither_code, settings.output_dither_code)
+        self._engine = make_engine(settings.engine, image)
+        self._settings = settings
+        self._learned = learn.LearnState.at(codes)
+        self._count = np.zeros(1, np.int64)
+
+    def update(self, observation: Observation) -> ByteArray:
+        """One integer step on the batch; see ``Rule.update``."""
+        settings = learn_settings(self._settings, int(self._count[0]))
+        spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
+        present = replace(self._learned, codes=observation.codes)
+        self._learned = self._engine.learn(present, spikes, observation.labels, settings)
+        self._count += 1
+        codes: ByteArray = self._learned.codes.copy()
+        return codes
+
+    def state(self) -> RuleState:
+        """See ``Rule.state``."""
+        return {
+            "codes": self._learned.codes.copy(),
+            "accumulator_q8": self._learned.accumulator_q8.copy(),
+            "mean_q8": self._learned.mean_q8.copy(),
+            "count": self._count.copy(),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See ``Rule.restore``."""
+        learned = learn.LearnState(
+            codes=taken(state, "codes", self._learned.codes),
+            accumulator_q8=taken(state, "accumulator_q8", self._learned.accumulator_q8),
+            mean_q8=taken(state, "mean_q8", self._learned.mean_q8),
+        )
+        self._count = taken(state, "count", self._count)
+        self._learned = learned
+
+
+register(
+    RuleEntry(
+        name="dmn",
+        summary="dither, margin, normalise: integers only, measured derivative (host loop and device loop)",
+        settings_type=DmnSettings,
+        build=DmnRule,
+    )
+)
