@@ -1,0 +1,1 @@
+"""Power failures of the non-volatile store."""
