@@ -63,10 +63,11 @@ def _layout(chip: SimChip, request: m.PresentRequest) -> RecordLayout:
 
 
 def _dither(request: m.PresentRequest, flags: ReadoutFlag) -> LearnSettings:
-    if flags & ReadoutFlag.DITHER:
-        for index, value in ((2, request.hidden_dither), (3, request.output_dither)):
-            if not 1 <= value <= 127:
-                raise Refusal(ErrorCode.SETTING_RANGE, index=index, seen=value, limit=1 if value < 1 else 127)
+    if not flags & ReadoutFlag.DITHER:
+        return LearnSettings()
+    for index, value in ((2, request.hidden_dither), (3, request.output_dither)):
+        if not 1 <= value <= 127:
+            raise Refusal(ErrorCode.SETTING_RANGE, index=index, seen=value, limit=1 if value < 1 else 127)
     return LearnSettings(hidden_dither_code=request.hidden_dither, output_dither_code=request.output_dither)
 
 

@@ -1,0 +1,46 @@
+"""`nt-host eval`: accuracy of a chip at its present codes, or at the codes of a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nt_host.cli.options import (
+    FILE,
+    chip_options,
+    chosen_chip,
+    chosen_image,
+    data_options,
+    image_option,
+    json_option,
+    option,
+    seed_option,
+)
+from nt_host.cli.output import Output
+from nt_host.jobs import DataChoice
+from nt_host.measure import measure_job
+from nt_host.report.tables import accuracy_table
+
+
+@click.command("eval")
+@chip_options
+@image_option
+@data_options
+@seed_option
+@option("--codes", "start_codes", type=FILE, help="Code file to load first; default: the codes on the chip.")
+@option("--any-chip", is_flag=True, help="Take a code file of another chip with the same image.")
+@json_option
+def evaluate(as_json: bool, start_codes: Path | None, any_chip: bool, **options: Any) -> None:
+    """Print argmax and strict accuracy on the test part of a domain."""
+    output = Output(as_json)
+    chip = chosen_chip(*(options[name] for name in ("port", "engine", "baud", "deadline_s")))
+    data = DataChoice(**{name: options[name] for name in ("task", "data", "domain", "labels_per_class", "seed")})
+    domain, uid, result = measure_job(chip, chosen_image(options["image"]), data, start_codes, any_chip)
+    output.result(
+        "eval",
+        {"domain": domain, "chip_uid": uid, "test": asdict(result)},
+        accuracy_table(f"domain {domain}, chip {uid}", [("test", result)]),
+    )

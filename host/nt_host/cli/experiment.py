@@ -1,0 +1,71 @@
+"""`nt-host experiment`: the named experiments and their tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nt_host.cli.adapt import rule_options
+from nt_host.cli.options import FOLDER, json_option, option
+from nt_host.cli.output import Output
+from nt_host.experiment.plan import PLANS, Plan, plan_named
+from nt_host.experiment.result import rows
+from nt_host.experiment.run import run_experiment
+from nt_host.report.results_page import row_cells
+from nt_host.report.tables import plain_table
+from nt_model.engine import ENGINES
+
+COLUMNS = ("domain", "argmax before", "after", "strict before", "after", "labels", "code bytes", "wire bytes")
+
+
+def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
+    """`plan` with what the options name in place of its own."""
+    of_settings = {name: options[name] for name in ("rule", "epochs", "batch_size", "held_out", "loop")}
+    changed: dict[str, Any] = {name: value for name, value in of_settings.items() if value is not None}
+    if options["rule_pairs"]:
+        changed["rule_options"] = rule_options(options["rule_pairs"])
+    elif options["rule"] not in (None, plan.settings.rule):
+        changed["rule_options"] = {}
+    of_plan = {name: options[name] for name in ("corner", "engine", "labels_per_class")}
+    seeds = options["seeds"] or plan.seeds
+    return replace(
+        plan,
+        settings=replace(plan.settings, **changed),
+        seeds=tuple(seeds),
+        **{name: value for name, value in of_plan.items() if value is not None},
+    )
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(PLANS)))
+@option("--out", type=FOLDER, required=True, help="Folder of cells, images and the result; a killed run goes on there.")
+@option("--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2.")
+@option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
+@option("--rule", help="Learning rule.")
+@option("--set", "rule_pairs", multiple=True, metavar="NAME=NUMBER", help="Setting of the rule, repeatable.")
+@option("--epochs", type=int, help="Passes over the labelled samples.")
+@option("--batch-size", type=int, help="Samples per learning step.")
+@option("--held-out", type=float, help="Share of the labels kept for the early stop.")
+@option("--loop", type=click.Choice(["host", "device"]), help="Who computes the update.")
+@option("--labels-per-class", type=int, help="Labelled samples per class.")
+@option("--corner", help="Process corner of the chips.")
+@option("--engine", type=click.Choice(ENGINES), help="Engine of the chips.")
+@json_option
+def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
+    """Run experiment NAME on simulated chips and print mean and spread over the seeds."""
+    output = Output(as_json)
+    plan = chosen_plan(plan_named(name), options)
+    with output.bar(name) as bar:
+        cells = run_experiment(plan, out, domains, bar.update)
+    found = rows(cells)
+    for row in found:
+        output.record("row", **asdict(row))
+    output.show(
+        plain_table(
+            f"{name}: mean ± spread over {len(plan.seeds)} seeds, per cent", COLUMNS, [row_cells(row) for row in found]
+        )
+    )
+    output.note(f"result: {out / (name + '.json')}")

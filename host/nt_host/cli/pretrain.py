@@ -1,0 +1,62 @@
+"""`nt-host pretrain`: train a network on a task's source and write its chip image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nt_host.cli.options import FILE, json_option, option, seed_option, source_options
+from nt_host.cli.output import Output
+from nt_host.image_info import image_table
+from nt_host.pretrain.spec import PretrainError, TrainProgress, TrainSpec
+from nt_host.tasks import load_task
+from nt_host.train_image import require_torch, train_image
+from nt_model.errors import UsageError
+from nt_model.image_file import LoadedImage, write_image
+
+
+def hidden_sizes(text: str) -> tuple[int, ...]:
+    """'256,128' as numbers; UsageError for anything else."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise UsageError(
+            "hidden layers are not whole numbers separated by commas",
+            evidence=repr(text),
+            next_step="give for example `--hidden 256,128`",
+        )
+    return tuple(int(part) for part in parts)
+
+
+@click.command()
+@source_options
+@option("--out", type=FILE, required=True, help="Image file to write (*.ntrom).")
+@option("--hidden", default="512,256", help="Neurons of each hidden layer.")
+@option("--population", type=int, default=TrainSpec.population, help="Output neurons per class.")
+@option("--steps", type=int, default=TrainSpec.steps, help="Optimiser steps.")
+@seed_option
+@json_option
+def pretrain(
+    task: str | None, data: Path | None, out: Path, hidden: str, population: int, steps: int, seed: int, as_json: bool
+) -> None:
+    """Train on the source domain of a task and write a 4-bit chip image (needs the extra nt-host[pretrain])."""
+    output = Output(as_json)
+    require_torch()
+    try:
+        spec = TrainSpec(hidden=hidden_sizes(hidden), population=population, steps=steps, seed=seed)
+    except PretrainError as error:
+        raise UsageError(
+            "the network cannot be trained as asked", evidence=str(error), next_step="see `nt-host pretrain --help`"
+        ) from error
+    with output.bar("pretraining") as bar:
+
+        def shown(progress: TrainProgress) -> None:
+            bar.update(progress.step, progress.steps, f"loss {progress.loss:.3f}, argmax {progress.accuracy:.3f}")
+
+        image = train_image(load_task(task, data), spec, shown)
+    digest = write_image(out, image)
+    output.result(
+        "pretrain",
+        {**image_table(LoadedImage(image, digest)), "path": str(out)},
+        f"{out}: {image.n_synapses:,} synapses, {image.n_codes} codes, {image.metadata['accuracy']}",
+    )

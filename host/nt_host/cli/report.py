@@ -1,0 +1,30 @@
+"""`nt-host report`: render the results page from result files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nt_host.cli.options import FILE, json_option, option
+from nt_host.cli.output import Output
+from nt_host.report.results_page import results_page
+from nt_model.image_file import write_atomically
+
+
+@click.command()
+@click.argument("results", type=FILE, nargs=-1, required=True)
+@option("--out", type=FILE, help="Markdown file to write; default: stdout.")
+@json_option
+def report(results: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+    """Render RESULTS (files of `nt-host experiment`) as Markdown tables."""
+    output = Output(as_json)
+    page = results_page(results)
+    if out is not None:
+        write_atomically(out, page.encode())
+        output.record("report", path=str(out))
+        output.note(f"written: {out}")
+    elif as_json:
+        output.record("report", markdown=page)
+    else:
+        click.echo(page)

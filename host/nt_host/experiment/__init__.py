@@ -1,0 +1,1 @@
+"""Named experiments: pretrain per seed, adapt per domain and seed, and a table with mean and spread."""

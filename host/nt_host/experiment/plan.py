@@ -1,0 +1,76 @@
+"""What an experiment runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nt_host.adapt.settings import AdaptSettings
+from nt_host.pretrain.spec import TrainSpec
+from nt_model.errors import UsageError
+
+DEFAULT_SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One experiment: for every seed one network and one simulated chip, adapted to every target domain.
+
+    Attributes:
+        name: as `nt-host experiment` takes it.
+        task: named task.
+        train: pretraining; its seed is replaced by the cell's.
+        settings: adaptation; its seed is replaced by the cell's.
+        seeds: of network, chip, draw of labels and batch order.
+        corner: process corner of the chips.
+        engine: engine of the chips.
+        labels_per_class: labelled samples per class; None takes the task's own.
+    """
+
+    name: str
+    task: str
+    train: TrainSpec = field(default_factory=TrainSpec)
+    settings: AdaptSettings = field(default_factory=AdaptSettings)
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
+    corner: str = "typical"
+    engine: str = "c"
+    labels_per_class: int | None = None
+
+    def table(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        table: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return table
+
+    def cell_key(self, domain: str, seed: int, image_digest: str) -> str:
+        """Digest of all that a cell's result depends on: a cell on disk counts only under the same key."""
+        parts = {**self.table(), "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def image_key(self, seed: int) -> str:
+        """Short digest of all that the pretrained image of `seed` depends on."""
+        parts = {"task": self.task, "train": asdict(self.train), "seed": seed}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+PLANS: Mapping[str, Plan] = {
+    plan.name: plan
+    for plan in (
+        Plan("digits", "digits", train=TrainSpec(hidden=(512, 256), population=8)),
+        Plan("enose", "enose"),
+        Plan("emg", "emg"),
+    )
+}
+
+
+def plan_named(name: str) -> Plan:
+    """The experiment called `name`; UsageError lists the known ones otherwise."""
+    if name not in PLANS:
+        raise UsageError(
+            f"no experiment is called '{name}'",
+            evidence=f"experiments: {', '.join(PLANS)}",
+            next_step="try `nt-host experiment digits`",
+        )
+    return PLANS[name]

@@ -1,0 +1,96 @@
+"""Result of an experiment: its cells, and mean and spread over the seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nt_host.experiment.cell import Cell
+from nt_host.experiment.plan import Plan
+from nt_host.readout import Accuracy
+from nt_model.errors import UsageError, VersionMismatchError
+from nt_model.image_file import write_atomically
+
+RESULT_SCHEMA = "nt-experiment/1"
+ALL_DOMAINS = "mean of domains"
+MEASURES = ("before_argmax", "after_argmax", "before_strict", "after_strict")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One domain over all seeds: (mean, standard deviation over seeds) of each of MEASURES, shares 0..1."""
+
+    domain: str
+    values: dict[str, tuple[float, float]]
+    labels: float
+    code_bytes: float
+    wire_bytes: float
+
+
+def _measures(cell: Cell) -> dict[str, float]:
+    return {
+        "before_argmax": cell.before.argmax,
+        "after_argmax": cell.after.argmax,
+        "before_strict": cell.before.strict,
+        "after_strict": cell.after.strict,
+    }
+
+
+def _row(domain: str, by_seed: Sequence[dict[str, float]], cells: Sequence[Cell]) -> Row:
+    values = {}
+    for name in MEASURES:
+        column = [each[name] for each in by_seed]
+        spread = float(np.std(column, ddof=1)) if len(column) > 1 else 0.0
+        values[name] = (float(np.mean(column)), spread)
+    means = [float(np.mean([getattr(cell, name) for cell in cells])) for name in ("labels", "code_bytes", "wire_bytes")]
+    return Row(domain, values, *means)
+
+
+def rows(cells: Sequence[Cell]) -> list[Row]:
+    """One row per domain in the order met, then one of the mean over domains, taken seed by seed."""
+    domains = list(dict.fromkeys(cell.domain for cell in cells))
+    found = []
+    for domain in domains:
+        mine = [cell for cell in cells if cell.domain == domain]
+        found.append(_row(domain, [_measures(cell) for cell in mine], mine))
+    if len(domains) > 1:
+        by_seed = []
+        for seed in sorted({cell.seed for cell in cells}):
+            of_seed = [_measures(cell) for cell in cells if cell.seed == seed]
+            by_seed.append({name: float(np.mean([each[name] for each in of_seed])) for name in MEASURES})
+        found.append(_row(ALL_DOMAINS, by_seed, cells))
+    return found
+
+
+def write_result(path: Path, plan: Plan, cells: Sequence[Cell]) -> None:
+    """Write plan and cells as JSON to `path` atomically."""
+    table = {"schema": RESULT_SCHEMA, "plan": plan.table(), "cells": [asdict(cell) for cell in cells]}
+    write_atomically(path, (json.dumps(table, indent=1) + "\n").encode())
+
+
+def read_result(path: Path) -> tuple[dict[str, Any], list[Cell]]:
+    """(plan as a table, cells) of a result file; UsageError where it is none, VersionMismatchError for another
+    version."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        schema = str(table["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            "this is not a result file",
+            evidence=f"{path}: {error}",
+            next_step="make one with `nt-host experiment NAME --out FOLDER`",
+        ) from error
+    if schema != RESULT_SCHEMA:
+        raise VersionMismatchError(
+            "the result file has another schema", evidence=f"{path}: {schema}", next_step="run the experiment again"
+        )
+    cells = [
+        Cell(**{**each, "before": Accuracy(**each["before"]), "after": Accuracy(**each["after"])})
+        for each in table["cells"]
+    ]
+    return table["plan"], cells

@@ -1,0 +1,67 @@
+"""Run an experiment cell by cell; cells and images already in the folder are taken as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from nt_host.experiment.cell import Cell, keep_cell, kept_cell, run_cell
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.result import write_result
+from nt_host.tasks import Task, load_task
+from nt_host.train_image import cached_image
+from nt_model.errors import UsageError
+from nt_model.image_file import LoadedImage, read_image
+
+OnCell = Callable[[int, int, str], None]
+
+
+def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
+    path = folder / "images" / f"{plan.task}-s{seed}-{plan.image_key(seed)}.ntrom"
+    cached_image(path, task, replace(plan.train, seed=seed))
+    return read_image(path)
+
+
+def run_experiment(
+    plan: Plan, folder: Path, domains: tuple[str, ...] = (), on_cell: OnCell = lambda done, total, note: None
+) -> list[Cell]:
+    """Run all cells of `plan` and write `<folder>/<name>.json`.
+
+    Args:
+        folder: cells, images and the result go here; a killed experiment goes on from what it finds.
+        domains: only these; all targets of the task where empty.
+        on_cell: called with (cells done, cells in all, what is going on).
+
+    Raises:
+        EnvironmentMissingError: the recordings or PyTorch are missing.
+        UsageError: the folder cannot be made, or a domain is unknown.
+    """
+    task = load_task(plan.task, None)
+    targets = [task.target(name) for name in domains] if domains else list(task.targets)
+    per_class = task.labels_per_class if plan.labels_per_class is None else plan.labels_per_class
+    try:
+        (folder / "cells").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            "the folder of the experiment cannot be made",
+            evidence=str(error),
+            next_step="give a folder that you can write with `--out`",
+        ) from error
+    cells: list[Cell] = []
+    total = len(plan.seeds) * len(targets)
+    for seed in plan.seeds:
+        on_cell(len(cells), total, f"pretraining, seed {seed}")
+        loaded = _image(plan, task, folder, seed)
+        for target in targets:
+            on_cell(len(cells), total, f"{target.name}, seed {seed}")
+            path = folder / "cells" / f"{plan.name}-{target.name}-s{seed}.json"
+            key = plan.cell_key(target.name, seed, loaded.digest)
+            cell = kept_cell(path, key)
+            if cell is None:
+                cell = run_cell(plan, loaded, target, per_class, seed)
+                keep_cell(path, key, cell)
+            cells.append(cell)
+    on_cell(total, total, "done")
+    write_result(folder / f"{plan.name}.json", plan, cells)
+    return cells

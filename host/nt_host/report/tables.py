@@ -1,0 +1,53 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from nt_host.jobs import AdaptReport
+from nt_host.readout import Accuracy
+
+
+def percent(share: float) -> str:
+    """A share as per cent with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Table:
+    """Argmax and strict accuracy side by side."""
+    return plain_table(
+        title,
+        ("", "argmax", "strict", "samples"),
+        [(name, percent(one.argmax), percent(one.strict), str(one.n)) for name, one in rows],
+    )
+
+
+def adapt_tables(report: AdaptReport) -> tuple[Table, Table]:
+    """(accuracies before and after, what it took)."""
+    result = report.result
+    kept = result.steps if result.best is None else result.best.step
+    took = [
+        ("labels used", f"{report.n_labels} ({result.n_fit} fitted, {result.n_held_out} held out)"),
+        ("learning steps", f"{result.steps}, codes of step {kept} kept"),
+        ("code bytes written", f"{result.code_bytes:,}"),
+        ("bytes on the wire", f"{result.wire_bytes:,} ({report.wire_s:.2f} s at 921,600 baud)"),
+        ("time", f"{result.seconds:.2f} s"),
+        ("weights written", "0"),
+    ]
+    accuracies = accuracy_table(
+        f"domain {report.domain}, chip {report.chip_uid}", [("before", report.before), ("after", report.after)]
+    )
+    return accuracies, plain_table("", ("", ""), took)

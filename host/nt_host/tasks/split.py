@@ -1,0 +1,99 @@
+"""Seeded draws: which samples are labelled, which of those are held out, which are the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.tasks.dataset import Dataset
+from nt_host.tasks.task import Target
+from nt_model.errors import UsageError
+
+Int64Array = NDArray[np.int64]
+
+_DRAW_STREAM = 1
+_HELD_OUT_STREAM = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """`labelled`: samples whose labels the adaptation may see; `test`: the others."""
+
+    labelled: Dataset
+    test: Dataset
+
+
+def draw_per_class(labels: Int64Array, per_class: int, seed: int) -> Int64Array:
+    """Rows of `per_class` samples of each class drawn at random, sorted.
+
+    At most half of a class's samples are drawn (at least one), so that a rare class is still in the test.
+    """
+    rng = np.random.default_rng([seed, _DRAW_STREAM])
+    drawn = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        count = max(1, min(per_class, len(rows) // 2))
+        drawn.append(rng.permutation(rows)[:count])
+    return np.sort(np.concatenate(drawn)).astype(np.int64)
+
+
+def draw_repetitions(labels: Int64Array, repetition: Int64Array, seed: int) -> Int64Array:
+    """Rows of all samples of one recording per class, the recording drawn at random for each class; sorted."""
+    rng = np.random.default_rng([seed, _DRAW_STREAM])
+    drawn = []
+    for label in np.unique(labels):
+        of_class = labels == label
+        chosen = rng.choice(np.unique(repetition[of_class]))
+        drawn.append(np.flatnonzero(of_class & (repetition == chosen)))
+    return np.sort(np.concatenate(drawn)).astype(np.int64)
+
+
+def split_target(target: Target, labels_per_class: int, seed: int) -> Split:
+    """Draw the labelled samples of `target` with `seed` >= 0; the test is its own set or the rest of the pool.
+
+    Raises:
+        UsageError: labels_per_class < 1, or nothing is left to test on.
+    """
+    if labels_per_class < 1:
+        raise UsageError(
+            "at least one labelled sample per class is needed",
+            evidence=str(labels_per_class),
+            next_step="give `--labels-per-class 8` or more",
+        )
+    pool = target.pool
+    if target.repetition is not None:
+        rows = draw_repetitions(pool.labels, target.repetition, seed)
+    else:
+        rows = draw_per_class(pool.labels, labels_per_class, seed)
+    if target.test is not None:
+        return Split(pool.take(rows), target.test)
+    rest = np.setdiff1d(np.arange(len(pool)), rows)
+    if len(rest) == 0:
+        raise UsageError(
+            "every sample was drawn for adaptation: none is left to test on",
+            evidence=f"{len(pool)} samples in domain '{target.name}'",
+            next_step="give a data file with more samples per class",
+        )
+    return Split(pool.take(rows), pool.take(rest))
+
+
+def hold_out(labels: Int64Array, share: float, seed: int) -> tuple[Int64Array, Int64Array]:
+    """Split rows of labelled samples into (fit, held): of each class `share` (0 <= share < 1) is held out.
+
+    A class with at least two samples gives at least one to each side; a class with one sample keeps it for the fit.
+    With share 0 nothing is held out.
+    """
+    if not 0 <= share < 1:
+        raise UsageError(
+            "the held-out share lies outside 0..1", evidence=str(share), next_step="give `--held-out 0.25`"
+        )
+    rng = np.random.default_rng([seed, _HELD_OUT_STREAM])
+    held = []
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        count = min(max(1, round(share * len(rows))), len(rows) - 1) if share else 0
+        held.append(rows[:count])
+    held_rows = np.sort(np.concatenate(held)).astype(np.int64)
+    return np.setdiff1d(np.arange(len(labels)), held_rows), held_rows

@@ -1,0 +1,63 @@
+"""A task: where a network is trained, and the domains that it must then be adapted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.tasks.dataset import Dataset
+from nt_model.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One domain to adapt to.
+
+    Attributes:
+        name: as `--domain` takes it.
+        pool: samples from which the labelled ones are drawn.
+        test: samples to test on; None where the test is what the draw leaves of the pool.
+        repetition: (len(pool),) int64, recording that each sample belongs to; where given, a draw takes whole
+            recordings (all windows of one repetition of each class) and not single samples.
+    """
+
+    name: str
+    pool: Dataset
+    test: Dataset | None = None
+    repetition: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Source samples for pretraining and the target domains.
+
+    Attributes:
+        name: as `--task` takes it.
+        source: samples to pretrain on.
+        targets: domains to adapt to, at least one.
+        labels_per_class: labelled samples of each class that an adaptation draws unless told otherwise.
+        same_unit: all features have one unit and range (pixels), so that the encoder scales them alike; a pixel that
+            hardly ever changes at the source would otherwise drown the others once noise reaches it.
+        transform: feature transform of the encoder (`nt_model.image.ENCODER_TRANSFORMS`).
+    """
+
+    name: str
+    source: Dataset
+    targets: tuple[Target, ...]
+    labels_per_class: int
+    transform: str = "none"
+    same_unit: bool = False
+
+    def target(self, name: str) -> Target:
+        """The target called `name`; UsageError lists the known ones otherwise."""
+        for target in self.targets:
+            if target.name == name:
+                return target
+        known = [target.name for target in self.targets]
+        raise UsageError(
+            f"task '{self.name}' has no domain '{name}'",
+            evidence=f"domains: {', '.join(known)}",
+            next_step=f"try `--domain {known[0]}`",
+        )

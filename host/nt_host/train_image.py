@@ -1,0 +1,85 @@
+"""Pretrain a network on a task's source and compile it into a chip image."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from nt_host.compile import compile_trained
+from nt_host.pretrain.encode import DEFAULT_STEP, CountEncoder, Transform, fit_encoder, transformed
+from nt_host.pretrain.spec import PretrainError, TrainProgress, TrainSpec
+from nt_host.tasks import Task
+from nt_model.errors import EnvironmentMissingError, UsageError
+from nt_model.image import Image
+from nt_model.image_file import read_image, write_image
+
+OnTrainProgress = Callable[[TrainProgress], None]
+LICENCES = {
+    "digits": "scikit-learn digits (UCI Optical Recognition of Handwritten Digits, CC BY 4.0)",
+    "enose": "UCI Gas Sensor Array Drift, CC BY 4.0",
+    "emg": "trained on MyoArmbandDataset (GPL-3.0 repository): do not redistribute",
+}
+
+
+def require_torch() -> None:
+    """EnvironmentMissingError where the `pretrain` extra is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise EnvironmentMissingError(
+            "pretraining needs PyTorch, which is not installed",
+            evidence="no module 'torch'",
+            next_step="install it with `pip install nt-host[pretrain]`",
+        )
+
+
+def train_image(task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None) -> Image:
+    """Train on the source of `task` and compile.
+
+    Raises:
+        EnvironmentMissingError: PyTorch is not installed.
+        UsageError: the data or the specification cannot give a legal network.
+    """
+    require_torch()
+    from nt_host.pretrain.spike_train import train
+
+    source = task.source
+    try:
+        encoder = fit_task_encoder(task)
+        network = train(spec, source.features, source.labels, encoder, on_progress)
+    except PretrainError as error:
+        raise UsageError(
+            "this network cannot be trained",
+            evidence=str(error),
+            next_step="change the specification or the data as it says",
+        ) from error
+    metadata = {
+        "source": f"nt-host pretrain, task {task.name}, seed {spec.seed}",
+        "accuracy": f"argmax {network.train_accuracy:.4f}, strict {network.train_strict_accuracy:.4f} on the source",
+        "classes": json.dumps(list(source.class_names), ensure_ascii=False),
+    }
+    if task.name in LICENCES:
+        metadata["licence"] = LICENCES[task.name]
+    return compile_trained(network, encoder, metadata)
+
+
+def fit_task_encoder(task: Task) -> CountEncoder:
+    """Encoder fitted on the source of `task`; one scale for all features where they share a unit."""
+    encoder = fit_encoder(task.source.features, cast(Transform, task.transform), DEFAULT_STEP)
+    if not task.same_unit:
+        return encoder
+    values = transformed(task.source.features, encoder.transform)
+    spread = float(np.sqrt(((values - encoder.offset) ** 2).mean()))
+    return replace(encoder, scale=np.full_like(encoder.scale, 1 / spread))
+
+
+def cached_image(path: Path, task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None) -> Image:
+    """The image at `path`, trained and written there first where it is absent."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, train_image(task, spec, on_progress))
+    return read_image(path).image

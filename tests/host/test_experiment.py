@@ -1,0 +1,71 @@
+"""Experiments: cells are kept and taken up again, and the table says mean and spread."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nt_host.adapt.settings import AdaptSettings
+from nt_host.experiment import run as run_module
+from nt_host.experiment.cell import Cell
+from nt_host.experiment.plan import Plan, plan_named
+from nt_host.experiment.result import ALL_DOMAINS, read_result, rows
+from nt_host.experiment.run import run_experiment
+from nt_host.images import packaged_image
+from nt_host.readout import Accuracy
+from nt_host.report.results_page import results_page
+from nt_model.errors import UsageError
+
+QUICK = Plan("digits", "digits", settings=AdaptSettings(epochs=1, batch_size=32), seeds=(0, 1), labels_per_class=4)
+
+
+def cell_of(domain: str, seed: int, after: float) -> Cell:
+    return Cell(domain, seed, Accuracy(0.5, 0.4, 0, 10), Accuracy(after, after, 0, 10), 8, 1, 100, 1000, 0.1)
+
+
+def test_mean_and_spread_are_over_seeds() -> None:
+    found = rows([cell_of("a", 0, 0.6), cell_of("b", 0, 0.8), cell_of("a", 1, 0.8), cell_of("b", 1, 1.0)])
+    assert [row.domain for row in found] == ["a", "b", ALL_DOMAINS]
+    assert found[0].values["after_argmax"] == pytest.approx((0.7, np.std([0.6, 0.8], ddof=1)))
+    assert found[2].values["after_argmax"] == pytest.approx((0.8, np.std([0.7, 0.9], ddof=1)))
+
+
+def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copied(path: Path, *_: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(packaged_image("digits"), path)
+
+    monkeypatch.setattr(run_module, "cached_image", copied)
+    first = run_experiment(QUICK, tmp_path, ("camera",))
+    (tmp_path / "cells" / "digits-camera-s1.json").unlink()
+    made: list[int] = []
+    true_run_cell = run_module.run_cell
+
+    def counted(plan: Plan, *rest: object) -> Cell:
+        made.append(1)
+        return true_run_cell(plan, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module, "run_cell", counted)
+    second = run_experiment(QUICK, tmp_path, ("camera",))
+    assert len(made) == 1
+    assert [replace(cell, seconds=0) for cell in first] == [replace(cell, seconds=0) for cell in second]
+    run_experiment(replace(QUICK, settings=AdaptSettings(epochs=2, batch_size=32)), tmp_path, ("camera",))
+    assert len(made) == 3, "other settings make other cells"
+    plan, cells = read_result(tmp_path / "digits.json")
+    assert plan["settings"]["epochs"] == 2
+    assert len(cells) == 2
+    page = results_page([tmp_path / "digits.json"])
+    assert "| camera |" in page
+    assert "mean ± standard deviation over seeds 0, 1" in page
+
+
+def test_unknown_experiment_and_broken_result(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no experiment"):
+        plan_named("chess")
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(UsageError, match="not a result file"):
+        read_result(tmp_path / "bad.json")
