@@ -104,7 +104,7 @@ class AdaptReport:
                 f"the adapted chip misses the accuracy that was asked for, {self.target_accuracy:.3f}",
                 evidence=f"argmax {self.after.argmax:.3f} on {self.after.n} test samples "
                 f"(before: {self.before.argmax:.3f})",
-                next_step="give more labels with `--labels-per-class`, or more `--epochs`",
+                next_step="give more labels with `--labels-per-class`, or more `--steps`",
             )
 
     @property
@@ -125,7 +125,7 @@ class AdaptReport:
             "fit": result.n_fit,
             "held_out": result.n_held_out,
             "steps": result.steps,
-            "best_step": result.steps if result.best is None else result.best.step,
+            "kept_step": result.kept_step,
             "code_bytes": result.code_bytes,
             "wire_bytes": result.wire_bytes,
             "wire_s_at_921600_baud": round(self.wire_s, 3),
@@ -328,7 +328,7 @@ def _finish(folder: RunFolder, image: Image, chip: Chip, report: AdaptReport) ->
     codes, table = chip.read_codes()[0], report.table()
     write_codes_file(folder.path / "codes.toml", snapshot_of(chip.info, codes))
     folder.append_metric(kind="after", step=report.result.steps, test=asdict(report.after))
-    write_curve(folder.path / "curve.png", folder.metrics(), table["best_step"])
+    write_curve(folder.path / "curve.png", folder.metrics(), table["kept_step"])
     start = read_codes_file(folder.path / "codes_start.toml").codes
     write_code_map(folder.path / "codes.png", image, start, codes)
     folder.write_summary(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nt_host.compile import compile_trained
 from nt_host.pretrain.encode import DEFAULT_STEP, CountEncoder, Transform, fit_encoder, transformed
@@ -25,6 +26,18 @@ LICENCES = {
     "enose": "UCI Gas Sensor Array Drift, CC BY 4.0",
     "emg": "trained on MyoArmbandDataset (GPL-3.0 repository): do not redistribute",
 }
+
+RECIPES = {
+    "digits": TrainSpec(worlds=24, world_life=750, steps=3000),
+    "enose": TrainSpec(steps=600),
+}
+"""What differs from the default specification by task: worlds where the task can draw them, fewer steps where the
+source has few samples. Chosen on training parts (docs/learning.md)."""
+
+
+def recipe(task_name: str) -> TrainSpec:
+    """Specification of pretraining for the named task."""
+    return RECIPES.get(task_name, TrainSpec())
 
 
 def require_torch() -> None:
@@ -50,7 +63,7 @@ def train_image(task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None
     source = task.source
     try:
         encoder = fit_task_encoder(task)
-        network = train(spec, source.features, source.labels, encoder, on_progress)
+        network = train(spec, source.features, source.labels, encoder, on_progress, _world(task))
     except PretrainError as error:
         raise UsageError(
             "this network cannot be trained",
@@ -65,6 +78,11 @@ def train_image(task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None
     if task.name in LICENCES:
         metadata["licence"] = LICENCES[task.name]
     return compile_trained(network, encoder, metadata)
+
+
+def _world(task: Task) -> Callable[[np.random.Generator], NDArray[np.float32]] | None:
+    world = task.world
+    return None if world is None else lambda rng: world(task.source.features, rng)
 
 
 def fit_task_encoder(task: Task) -> CountEncoder:

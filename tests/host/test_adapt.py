@@ -26,7 +26,7 @@ from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, read_image
 
-SHORT = AdaptSettings(epochs=2, batch_size=16)
+SHORT = AdaptSettings(steps=20, judge_every=5)
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ def test_few_slots_give_the_same_codes_as_many(digits: LoadedImage, split: Split
 def test_patience_ends_a_run_early(digits: LoadedImage, split: Split) -> None:
     chip = open_chip("sim:quiet,seed=1", digits)
     x, labels = encoded(digits.image, split.labelled), split.labelled.labels
-    result = adapt(chip, digits.image, x, labels, AdaptSettings(epochs=200, batch_size=16, patience=2))
+    result = adapt(chip, digits.image, x, labels, AdaptSettings(steps=2000, judge_every=5, patience=2, refit=False))
     assert result.best is not None
     assert result.best.waited == 2
-    assert result.steps < 200 * 4
+    assert result.steps < 2000
 
 
 def accuracy_of(argmax: float, strict: float, margin: float = 0.0) -> Accuracy:
@@ -132,6 +132,6 @@ def test_settings_that_make_no_sense_are_refused_and_the_chip_is_untouched(
             digits.image,
             encoded(digits.image, split.labelled),
             split.labelled.labels,
-            AdaptSettings(epochs=1, **changed),
+            AdaptSettings(steps=1, **changed),
         )  # type: ignore[arg-type]
     assert chip.read_codes()[1] == revision

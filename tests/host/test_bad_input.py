@@ -46,7 +46,7 @@ class Bench:
         chosen = {
             "port": self.port,
             "image": self.image,
-            "epochs": 1,
+            "steps": 1,
             "deadline": 1,
             "out": self.folder / "run",
             **options,

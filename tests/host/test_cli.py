@@ -22,8 +22,8 @@ def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 def test_adapt_then_eval_with_its_codes(digits_image: Path, cli_process: RunCli, tmp_path: Path) -> None:
     cli = cli_process
     chip = ("--port", "sim:typical,seed=7", "--image", digits_image, "--task", "digits", "--labels-per-class", "10")
-    found = records(cli("adapt", *chip, "--epochs", "4", "--out", "run", "--json"))
-    assert [record["kind"] for record in found] == ["progress"] * 4 + ["adapt"]
+    found = records(cli("adapt", *chip, "--steps", "60", "--out", "run", "--json"))
+    assert [record["kind"] for record in found] == ["progress"] * 7 + ["adapt"]
     report = found[-1]
     assert report["after"]["argmax"] > report["before"]["argmax"]
     assert report["labels"] == 100
@@ -49,7 +49,7 @@ def test_adapt_then_eval_with_its_codes(digits_image: Path, cli_process: RunCli,
 
 
 def test_text_shows_both_accuracies_and_what_it_took(digits_image: Path, cli: RunCli) -> None:
-    done = cli("adapt", "--port", "sim", "--image", digits_image, "--task", "digits", "--epochs", "1")
+    done = cli("adapt", "--port", "sim", "--image", digits_image, "--task", "digits", "--steps", "1")
     assert done.returncode == 0, done.stderr
     for word in ("before", "after", "argmax", "strict", "labels used", "code bytes written", "921,600 baud", "time"):
         assert word in done.stdout
@@ -67,7 +67,9 @@ def test_flag_over_environment_over_project_over_user_file(digits_image: Path, c
                 "--task",
                 "digits",
                 "--batch-size",
-                "1000",
+                "20",
+                "--held-out",
+                "0",
                 "--json",
                 *arguments,
                 env={"XDG_CONFIG_HOME": str(tmp_path), **env},
@@ -76,19 +78,19 @@ def test_flag_over_environment_over_project_over_user_file(digits_image: Path, c
         return int(found[-1]["steps"])
 
     (tmp_path / "nt-host").mkdir()
-    (tmp_path / "nt-host" / "config.toml").write_text("[adapt]\nepochs = 2\n")
+    (tmp_path / "nt-host" / "config.toml").write_text("[adapt]\nsteps = 2\n")
     assert steps() == 2
-    (tmp_path / "nt-host.toml").write_text("[defaults]\nepochs = 3\n")
+    (tmp_path / "nt-host.toml").write_text("[defaults]\nsteps = 3\n")
     assert steps() == 3
-    assert steps(NT_HOST_EPOCHS="4") == 4
-    assert steps("--epochs", "5", NT_HOST_EPOCHS="4") == 5
+    assert steps(NT_HOST_STEPS="4") == 4
+    assert steps("--steps", "5", NT_HOST_STEPS="4") == 5
 
 
 def test_a_wrong_configuration_key_is_told(cli: RunCli, tmp_path: Path) -> None:
-    (tmp_path / "nt-host.toml").write_text("[adapt]\nepoch = 2\n")
+    (tmp_path / "nt-host.toml").write_text("[adapt]\nstepss = 2\n")
     done = cli("ports")
     assert done.returncode == 2
-    assert "unknown key 'epoch'" in done.stderr
+    assert "unknown key 'stepss'" in done.stderr
 
 
 def test_codes_of_a_served_chip(digits_image: Path, cli: RunCli, tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_codes_of_a_served_chip(digits_image: Path, cli: RunCli, tmp_path: Path)
         chip = ("--port", port, "--image", digits_image)
         start = records(cli("codes", "dump", *chip, "--out", "start.toml", "--json"))[0]["codes"]
         assert set(start) == {128}
-        assert cli("adapt", *chip, "--task", "digits", "--epochs", "1").returncode == 0
+        assert cli("adapt", *chip, "--task", "digits", "--steps", "5", "--held-out", "0").returncode == 0
         tuned = records(cli("codes", "dump", *chip, "--out", "tuned.toml", "--json"))[0]["codes"]
         assert records(cli("codes", "diff", "start.toml", "tuned.toml", "--json"))[0]["changed"] > 0
         assert records(cli("codes", "reset", *chip, "--json"))[0]["writes"] > 0
@@ -154,7 +156,7 @@ def test_interrupt_is_130(digits_image: Path, tmp_path: Path) -> None:
 
     process = subprocess.Popen(
         cli_command(
-            "adapt", "--port", "sim", "--image", digits_image, "--task", "digits", "--epochs", "100000", "--out", "run"
+            "adapt", "--port", "sim", "--image", digits_image, "--task", "digits", "--steps", "100000", "--out", "run"
         ),
         cwd=tmp_path,
         env=cli_environment(tmp_path),

@@ -20,7 +20,7 @@ from nt_host.readout import Accuracy
 from nt_host.report.results_page import results_page
 from nt_model.errors import UsageError
 
-QUICK = Plan("digits", "digits", settings=AdaptSettings(epochs=1, batch_size=32), seeds=(0, 1), labels_per_class=4)
+QUICK = Plan("digits", "digits", settings=AdaptSettings(steps=10, batch_size=32), seeds=(0, 1), labels_per_class=4)
 
 
 def cell_of(domain: str, seed: int, after: float) -> Cell:
@@ -53,10 +53,10 @@ def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch:
     second = run_experiment(QUICK, tmp_path, ("camera",))
     assert len(made) == 1
     assert [replace(cell, seconds=0) for cell in first] == [replace(cell, seconds=0) for cell in second]
-    run_experiment(replace(QUICK, settings=AdaptSettings(epochs=2, batch_size=32)), tmp_path, ("camera",))
+    run_experiment(replace(QUICK, settings=AdaptSettings(steps=20, batch_size=32)), tmp_path, ("camera",))
     assert len(made) == 3, "other settings make other cells"
     plan, cells = read_result(tmp_path / "digits.json")
-    assert plan["settings"]["epochs"] == 2
+    assert plan["settings"]["steps"] == 20
     assert len(cells) == 2
     page = results_page([tmp_path / "digits.json"])
     assert "| camera |" in page

@@ -16,7 +16,7 @@ from nt_host.codes_file import read_codes_file
 
 from .conftest import RunCli, cli_command, cli_environment
 
-EPOCHS = 25
+STEPS = 150
 
 
 def adapt_arguments(image: Path, port: str, out: Path, loop: str) -> list[str]:
@@ -30,10 +30,12 @@ def adapt_arguments(image: Path, port: str, out: Path, loop: str) -> list[str]:
         "digits",
         "--labels-per-class",
         "12",
-        "--epochs",
-        str(EPOCHS),
+        "--steps",
+        str(STEPS),
         "--batch-size",
         "8",
+        "--judge-every",
+        "10",
         "--loop",
         loop,
         "--out",
@@ -95,7 +97,7 @@ def test_killed_and_resumed_runs_end_with_the_same_codes(
 
 def test_a_finished_run_is_not_run_again(digits_image: Path, cli: RunCli, tmp_path: Path) -> None:
     arguments = adapt_arguments(digits_image, "sim:quiet", tmp_path / "run", "host")
-    arguments[arguments.index("--epochs") + 1] = "1"
+    arguments[arguments.index("--steps") + 1] = "10"
     assert cli(*arguments).returncode == 0
     again = cli(*arguments)
     assert again.returncode == 2

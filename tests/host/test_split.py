@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_host.adapt.batches import batch_rows, steps_per_epoch
+from nt_host.adapt.batches import batch_rows
 from nt_host.tasks import Target, split_target
 from nt_host.tasks.dataset import one_domain
 from nt_host.tasks.split import draw_per_class, hold_out
@@ -61,12 +61,14 @@ def test_the_seed_decides_the_draw() -> None:
     assert draw_per_class(labels, 5, 1).tolist() != draw_per_class(labels, 5, 2).tolist()
 
 
-@given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 9))
-def test_an_epoch_shows_every_sample_once(n: int, batch: int, seed: int) -> None:
-    steps = steps_per_epoch(n, batch)
-    for epoch in (0, 3):
-        rows = np.concatenate([batch_rows(n, batch, seed, epoch * steps + step) for step in range(steps)])
-        assert sorted(rows) == list(range(n))
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(1, 30), st.integers(0, 9), st.integers(0, 99))
+def test_every_class_has_its_share_of_a_batch(classes: list[int], batch: int, seed: int, step: int) -> None:
+    labels = np.array(classes)
+    rows = batch_rows(labels, batch, seed, step)
+    assert rows.tolist() == batch_rows(labels, batch, seed, step).tolist()
+    shares = np.bincount(labels[rows], minlength=5)[np.unique(labels)]
+    assert len(rows) == batch
+    assert shares.max() - shares.min() <= 1
 
 
 def test_no_label_is_refused() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nt_host.tasks import TASKS, load_task, split_target
-from nt_host.tasks.digits import rotated, through_camera
+from nt_host.tasks.digits import View, through_camera, warped
 from nt_model.errors import EnvironmentMissingError, UsageError
 
 needs_recordings = pytest.mark.skipif(
@@ -28,8 +28,8 @@ def test_digits_has_disjoint_source_and_field_and_the_camera_sees_the_same_digit
 
 def test_rotation_by_a_right_angle_is_exact() -> None:
     images = np.random.default_rng(0).random((2, 8, 8)).astype(np.float32)
-    np.testing.assert_allclose(rotated(images, 90), np.rot90(images, 1, axes=(1, 2)), atol=1e-5)
-    np.testing.assert_allclose(rotated(images, 0), images, atol=1e-6)
+    np.testing.assert_allclose(warped(images, View(tilt_degrees=90)), np.rot90(images, 1, axes=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(warped(images, View()), images, atol=1e-6)
 
 
 def test_any_npz_file_is_a_task(tmp_path: Path) -> None:

@@ -32,8 +32,10 @@ class Checkpoint:
     """State of a run after `step` learning steps.
 
     Attributes:
-        step: learning steps done.
+        step: learning steps done, over all rounds.
+        round_begin: step at which the present round began; 0 in the first.
         codes: (n_codes,) uint8 on the chip.
+        start_codes: (n_codes,) uint8 that the run started from.
         rule_state: arrays of the rule's state by name.
         best: state of the early stop; None where nothing is held out.
         samples_presented: by the chip since power-on, as its status says.
@@ -44,7 +46,9 @@ class Checkpoint:
     """
 
     step: int
+    round_begin: int
     codes: NDArray[np.uint8]
+    start_codes: NDArray[np.uint8]
     rule_state: Mapping[str, NDArray[np.generic]]
     best: Best | None
     samples_presented: int
@@ -60,7 +64,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays: dict[str, NDArray[np.generic]] = {
         "schema_version": np.array(SCHEMA_VERSION),
         "step": np.array(checkpoint.step),
+        "round_begin": np.array(checkpoint.round_begin),
         "codes": checkpoint.codes,
+        "start_codes": checkpoint.start_codes,
         "samples_presented": np.array(checkpoint.samples_presented),
         "code_bytes": np.array(checkpoint.code_bytes),
         "wire_bytes": np.array(checkpoint.wire_bytes),
@@ -114,7 +120,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         rule_state = {name[len(RULE_PREFIX) :]: array for name, array in arrays.items() if name.startswith(RULE_PREFIX)}
         return Checkpoint(
             step=int(arrays["step"]),
+            round_begin=int(arrays["round_begin"]),
             codes=arrays["codes"],
+            start_codes=arrays["start_codes"],
             rule_state=rule_state,
             best=best,
             samples_presented=int(arrays["samples_presented"]),

@@ -2,20 +2,25 @@
 
 Which side computes the update is a `Stepper`: the host's own rule, or the firmware's. Everything that a step depends
 on is a function of (seed, step), of the codes and of the rule's state, see `checkpoint.py`.
+
+A run has one or two rounds. The trial learns from a part of the labels and is judged on the rest, which decides
+whether learning pays at all. If it does, the refit learns again from the start with all labels, since a quarter of a
+few labels is much to give away; its codes are kept unless the once held-out labels show them worse than the start.
+Without held-out labels there is a single round on all of them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Chip, Traffic
 from nt_hil.traffic import difference
-from nt_host.adapt.batches import batch_rows, steps_per_epoch
+from nt_host.adapt.batches import batch_rows
 from nt_host.adapt.checkpoint import Checkpoint
 from nt_host.adapt.deck import Deck
 from nt_host.adapt.run_folder import RunFolder
@@ -35,7 +40,7 @@ Int64Array = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: `step` of `n_steps`; `held_out` accuracy just judged, None where nothing is held out."""
+    """Where a run stands: `step` of at most `n_steps`; `held_out` accuracy just judged, None where nothing is."""
 
     step: int
     n_steps: int
@@ -48,8 +53,9 @@ class AdaptResult:
 
     Attributes:
         codes: (n_codes,) uint8, now on the chip.
-        steps: learning steps done.
-        best: state of the early stop; None where nothing was held out.
+        steps: learning steps done, over all rounds.
+        kept_step: step whose codes were kept; 0 where learning did not pay.
+        best: state of the early stop after the trial; None where nothing was held out.
         n_fit, n_held_out: labelled samples that were fitted and held out.
         code_bytes: bytes of codes that the host wrote, over all parts of a resumed run.
         wire_bytes: bytes on the wire in both directions, over all parts.
@@ -58,6 +64,7 @@ class AdaptResult:
 
     codes: ByteArray
     steps: int
+    kept_step: int
     best: Best | None
     n_fit: int
     n_held_out: int
@@ -96,51 +103,89 @@ class _Run:
     deck: Deck
     fit: Int64Array
     held: Int64Array
-    stepper: Stepper
-    n_steps: int
+    start_codes: ByteArray
     meter: _Meter
+    on_progress: Callable[[Progress], None]
 
     @property
-    def judge_period(self) -> int:
-        return self.settings.judge_every * steps_per_epoch(len(self.fit), self.settings.batch_size)
+    def n_steps(self) -> int:
+        """Steps of all rounds, where none ends early."""
+        return self.settings.steps * (2 if len(self.held) and self.settings.refit else 1)
 
     def judge(self) -> Accuracy:
-        readout = plain_readout(self.chip.info)
-        response = self.deck.present(self.held, readout)
-        labels = self.labels[self.held]
-        return accuracy(self.image.readout_class, response.plain[-1], labels, response.membrane_q8)
+        """Accuracy of the present codes on the held-out samples."""
+        response = self.deck.present(self.held, plain_readout(self.chip.info))
+        return accuracy(self.image.readout_class, response.plain[-1], self.labels[self.held], response.membrane_q8)
+
+    def stepper(self, resume: Checkpoint | None) -> Stepper:
+        return make_stepper(self.chip, self.image, self.settings, self.settings.steps, resume)
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """One pass of the rate's schedule: `rows` are learned from, `begin` is the run's step at which it begins; only
+    the trial is judged."""
+
+    run: _Run
+    rows: Int64Array
+    begin: int
+    is_trial: bool
+    stepper: Stepper
 
     def keep(self, step: int, best: Best | None) -> None:
         """Checkpoint after `step`, where the stepper can go on from there."""
-        if self.folder is not None and (self.stepper.resumable or step == 0):
-            code_bytes, wire_bytes, seconds = self.meter.reading()
-            self.folder.save(
-                Checkpoint(
-                    step,
-                    self.stepper.codes,
-                    self.stepper.state_arrays(),
-                    best,
-                    self.chip.status().samples_presented,
-                    code_bytes,
-                    wire_bytes,
-                    seconds,
-                    self.chip.info.uid,
-                    self.chip.info.image_digest,
-                )
+        run = self.run
+        if run.folder is None or not (self.stepper.resumable or step == self.begin):
+            return
+        run.folder.save(
+            Checkpoint(
+                step,
+                self.begin,
+                self.stepper.codes,
+                run.start_codes,
+                self.stepper.state_arrays(),
+                best,
+                run.chip.status().samples_presented,
+                *run.meter.reading(),
+                run.chip.info.uid,
+                run.chip.info.image_digest,
             )
+        )
 
     def log(self, step: int, held_out: Accuracy | None) -> None:
-        if self.folder is None:
+        run = self.run
+        run.on_progress(Progress(step, run.n_steps, held_out))
+        if run.folder is None:
             return
-        code_bytes, wire_bytes, seconds = self.meter.reading()
-        self.folder.append_metric(
+        code_bytes, wire_bytes, seconds = run.meter.reading()
+        run.folder.append_metric(
             kind="judgement",
+            round="trial" if self.is_trial else "refit",
             step=step,
             held_out=None if held_out is None else held_out.__dict__,
             code_bytes=code_bytes,
             wire_bytes=wire_bytes,
             seconds=round(seconds, 3),
         )
+
+    def learn(self, best: Best | None, step: int) -> tuple[Best | None, int]:
+        """Learn from `step` to the end of the round, or of the patience."""
+        settings = self.run.settings
+        labels = self.run.labels
+        end = self.begin + settings.steps
+        while step < end and not (best is not None and settings.patience and best.waited >= settings.patience):
+            rows = self.rows[batch_rows(labels[self.rows], settings.batch_size, settings.seed, step)]
+            self.stepper.step(self.run.deck, rows, labels[rows], step - self.begin)
+            step += 1
+            if (step - self.begin) % settings.judge_every and step < end:
+                continue
+            seen = None
+            if self.is_trial and best is not None:
+                seen = self.run.judge()
+                best = judged(best, seen, self.stepper.codes, step)
+            self.log(step, seen)
+            self.keep(step, best)
+        return best, step
 
 
 def _check(image: Image, labels: Int64Array, x: ByteArray, fit: Int64Array) -> None:
@@ -189,39 +234,42 @@ def adapt(
     meter = _Meter(chip, resume)
     if resume is not None:
         move_codes(chip, resume.codes)
-    n_steps = settings.epochs * steps_per_epoch(len(fit), settings.batch_size)
-    stepper = make_stepper(chip, image, settings, n_steps, resume)
-    run = _Run(chip, image, labels, settings, folder, Deck(chip, x), fit, held, stepper, n_steps, meter)
-    best, step = _begin(run, resume)
-    best, step = _learn(run, best, step, on_progress)
-    codes = run.stepper.codes if best is None else best.codes
+    start_codes = chip.read_codes()[0] if resume is None else resume.start_codes
+    run = _Run(chip, image, labels, settings, folder, Deck(chip, x), fit, held, start_codes, meter, on_progress)
+    in_refit = resume is not None and resume.round_begin > 0
+    best, step = (resume.best, resume.step) if resume is not None and in_refit else _trial(run, resume)
+    codes, kept_step = (run.chip.read_codes()[0], step) if best is None else (best.codes, best.step)
+    if best is not None and best.step > 0 and settings.refit:
+        refitted, step = _refit(run, best, step, resume if in_refit else None)
+        if refitted is not None:
+            codes, kept_step = refitted, step
     move_codes(chip, codes)
-    return AdaptResult(codes.copy(), step, best, len(fit), len(held), *meter.reading())
+    return AdaptResult(codes.copy(), step, kept_step, best, len(fit), len(held), *meter.reading())
 
 
-def _begin(run: _Run, resume: Checkpoint | None) -> tuple[Best | None, int]:
+def _trial(run: _Run, resume: Checkpoint | None) -> tuple[Best | None, int]:
+    """First round: (state of the early stop, steps done)."""
+    first = _Round(run, run.fit, 0, True, run.stepper(resume))
     if resume is not None:
-        return resume.best, resume.step
+        return first.learn(resume.best, resume.step)
     start = run.judge() if len(run.held) else None
-    best = None if start is None else Best.at_start(start, run.stepper.codes)
-    run.log(0, start)
-    run.keep(0, best)
-    return best, 0
+    best = None if start is None else Best.at_start(start, run.start_codes)
+    first.log(0, start)
+    first.keep(0, best)
+    return first.learn(best, 0)
 
 
-def _learn(run: _Run, best: Best | None, step: int, on_progress: Callable[[Progress], None]) -> tuple[Best | None, int]:
-    settings = run.settings
-    while step < run.n_steps and not (best is not None and settings.patience and best.waited >= settings.patience):
-        rows = run.fit[batch_rows(len(run.fit), settings.batch_size, settings.seed, step)]
-        run.stepper.step(run.deck, rows, run.labels[rows], step)
-        step += 1
-        if step % run.judge_period and step < run.n_steps:
-            continue
-        seen = None
-        if best is not None:
-            seen = run.judge()
-            best = judged(best, seen, run.stepper.codes, step)
-        run.log(step, seen)
-        run.keep(step, best)
-        on_progress(Progress(step, run.n_steps, seen))
-    return best, step
+def _refit(run: _Run, best: Best, step: int, resume: Checkpoint | None) -> tuple[ByteArray | None, int]:
+    """Second round, with all labels from the start: (its codes, or None where they are worse than the start; steps)."""
+    every = np.arange(len(run.labels), dtype=np.int64)
+    if resume is None:
+        move_codes(run.chip, run.start_codes)
+        second = _Round(run, every, step, False, run.stepper(None))
+        second.keep(step, best)
+    else:
+        second = _Round(run, every, resume.round_begin, False, run.stepper(resume))
+    # The trial's patience is spent: the refit always runs its whole schedule.
+    _, step = second.learn(replace(best, waited=0), step)
+    end = run.judge()
+    worse = end.argmax < best.start.argmax or end.strict < best.start.strict
+    return (None if worse else second.stepper.codes), step

@@ -19,11 +19,12 @@ class AdaptSettings:
     Attributes:
         rule: name of the learning rule (`nt_host.rules`).
         rule_options: settings of the rule by name, over its defaults.
-        epochs: passes over the labelled samples that are fitted, at least 1.
-        batch_size: samples per learning step, at least 1.
+        steps: learning steps of a round, at least 1 (`loop.py` tells what a round is).
+        batch_size: samples per learning step, at least 1; every class gets the same share.
         held_out: share of the labels kept for the early stop, 0 <= share < 1; 0 keeps the last codes.
-        judge_every: epochs between two judgements on the held-out samples, at least 1.
-        patience: judgements without a better one before the run stops; 0 never stops early.
+        refit: once the held-out labels have shown that learning pays, learn again from the start with all labels.
+        judge_every: steps between two judgements on the held-out samples, at least 1.
+        patience: judgements without a better one before the trial stops; 0 never stops early.
         loop: "host", or "device" for the loop of the firmware (rule `dmn` only).
         seed: of draws and batch order, >= 0.
 
@@ -33,16 +34,17 @@ class AdaptSettings:
 
     rule: str = DEVICE_RULE
     rule_options: Mapping[str, float] = field(default_factory=dict)
-    epochs: int = 30
-    batch_size: int = 8
+    steps: int = 300
+    batch_size: int = 16
     held_out: float = 0.25
-    judge_every: int = 1
+    refit: bool = True
+    judge_every: int = 20
     patience: int = 0
     loop: str = "host"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch_size", 1), ("judge_every", 1), ("patience", 0), ("seed", 0)):
+        for name, low in (("steps", 1), ("batch_size", 1), ("judge_every", 1), ("patience", 0), ("seed", 0)):
             if getattr(self, name) < low:
                 raise UsageError(
                     f"{name} is below {low}", evidence=str(getattr(self, name)), next_step="see `nt-host adapt --help`"

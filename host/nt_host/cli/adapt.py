@@ -67,10 +67,15 @@ def show_report(output: Output, report: AdaptReport, folder: Path | None) -> Non
 @data_options
 @option("--rule", default=BEST_RULE, help="Learning rule.")
 @option("--set", "rule_pairs", multiple=True, metavar="NAME=NUMBER", help="Setting of the rule, repeatable.")
-@option("--epochs", type=int, default=AdaptSettings.epochs, help="Passes over the labelled samples.")
+@option("--steps", type=int, default=AdaptSettings.steps, help="Learning steps of a round.")
 @option("--batch-size", type=int, default=AdaptSettings.batch_size, help="Samples per learning step.")
 @option("--held-out", type=float, default=AdaptSettings.held_out, help="Share of the labels kept for the early stop.")
-@option("--judge-every", type=int, default=AdaptSettings.judge_every, help="Epochs between judgements.")
+@option(
+    "--refit/--no-refit",
+    default=AdaptSettings.refit,
+    help="Once the held-out labels show that learning pays, learn again with all labels.",
+)
+@option("--judge-every", type=int, default=AdaptSettings.judge_every, help="Steps between judgements.")
 @option(
     "--patience",
     type=int,
@@ -115,7 +120,7 @@ def adapt(as_json: bool, resume: Path | None, **options: Any) -> None:
 
 def _job(chip_values: dict[str, Any], options: dict[str, Any]) -> AdaptJob:
     data = DataChoice(**{name: options[name] for name in ("task", "data", "domain", "labels_per_class", "seed")})
-    names = ("rule", "epochs", "batch_size", "held_out", "judge_every", "patience", "loop", "seed")
+    names = ("rule", "steps", "batch_size", "held_out", "refit", "judge_every", "patience", "loop", "seed")
     chosen = {name: options[name] for name in names}
     settings = AdaptSettings(rule_options=rule_options(options["rule_pairs"]), **chosen)
     kept = ("out", "start_codes", "any_chip", "commit", "target_accuracy")

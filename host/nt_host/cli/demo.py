@@ -12,7 +12,7 @@ from nt_host.cli.adapt import show_report
 from nt_host.cli.options import FOLDER, json_option, option
 from nt_host.cli.output import Output
 from nt_host.demo import DEMO_PORT, demo_job, run_demo
-from nt_host.tasks.digits import TILT_DEGREES
+from nt_host.tasks.digits import CAMERA
 from nt_model.engine import ENGINES
 
 
@@ -27,7 +27,7 @@ def demo(out: Path | None, port: str, engine: str, as_json: bool) -> None:
     folder = out or Path("runs") / f"demo-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
     output.note(
         f"port {port}: digits of scikit-learn, 4-bit image; "
-        f"the camera is tilted by {TILT_DEGREES:.0f} degrees and noisy"
+        f"the camera is tilted by {CAMERA.tilt_degrees:.0f} degrees and noisy"
     )
     with output.bar("adapting") as bar:
 

@@ -23,7 +23,7 @@ COLUMNS = ("domain", "argmax before", "after", "strict before", "after", "labels
 
 def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
     """`plan` with what the options name in place of its own."""
-    of_settings = {name: options[name] for name in ("rule", "epochs", "batch_size", "held_out", "loop")}
+    of_settings = {name: options[name] for name in ("rule", "steps", "batch_size", "held_out", "loop")}
     changed: dict[str, Any] = {name: value for name, value in of_settings.items() if value is not None}
     if options["rule_pairs"]:
         changed["rule_options"] = rule_options(options["rule_pairs"])
@@ -46,7 +46,7 @@ def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
 @option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
 @option("--rule", help="Learning rule.")
 @option("--set", "rule_pairs", multiple=True, metavar="NAME=NUMBER", help="Setting of the rule, repeatable.")
-@option("--epochs", type=int, help="Passes over the labelled samples.")
+@option("--steps", type=int, help="Learning steps of a round.")
 @option("--batch-size", type=int, help="Samples per learning step.")
 @option("--held-out", type=float, help="Share of the labels kept for the early stop.")
 @option("--loop", type=click.Choice(["host", "device"]), help="Who computes the update.")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nt_host.cli.options import FILE, json_option, option, seed_option, source_options
 from nt_host.cli.output import Output
 from nt_host.image_info import image_table
-from nt_host.pretrain.spec import PretrainError, TrainProgress, TrainSpec
+from nt_host.pretrain.spec import PretrainError, TrainProgress
 from nt_host.tasks import load_task
-from nt_host.train_image import require_torch, train_image
+from nt_host.train_image import recipe, require_torch, train_image
 from nt_model.errors import UsageError
 from nt_model.image_file import LoadedImage, write_image
 
@@ -31,19 +33,28 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
 @click.command()
 @source_options
 @option("--out", type=FILE, required=True, help="Image file to write (*.ntrom).")
-@option("--hidden", default="512,256", help="Neurons of each hidden layer.")
-@option("--population", type=int, default=TrainSpec.population, help="Output neurons per class.")
-@option("--steps", type=int, default=TrainSpec.steps, help="Optimiser steps.")
+@option("--hidden", help="Neurons of each hidden layer, for example 512,256; default: the task's recipe.")
+@option("--population", type=int, help="Output neurons per class; default: the task's recipe.")
+@option("--steps", type=int, help="Optimiser steps; default: the task's recipe.")
 @seed_option
 @json_option
 def pretrain(
-    task: str | None, data: Path | None, out: Path, hidden: str, population: int, steps: int, seed: int, as_json: bool
+    task: str | None,
+    data: Path | None,
+    out: Path,
+    hidden: str | None,
+    population: int | None,
+    steps: int | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Train on the source domain of a task and write a 4-bit chip image (needs the extra nt-host[pretrain])."""
     output = Output(as_json)
     require_torch()
     try:
-        spec = TrainSpec(hidden=hidden_sizes(hidden), population=population, steps=steps, seed=seed)
+        asked = {"hidden": hidden and hidden_sizes(hidden), "population": population, "steps": steps}
+        changed: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        spec = replace(recipe(task or ""), seed=seed, **changed)
     except PretrainError as error:
         raise UsageError(
             "the network cannot be trained as asked", evidence=str(error), next_step="see `nt-host pretrain --help`"

@@ -10,6 +10,7 @@ from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import TrainSpec
+from nt_host.train_image import recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -58,9 +59,9 @@ class Plan:
 PLANS: Mapping[str, Plan] = {
     plan.name: plan
     for plan in (
-        Plan("digits", "digits", train=TrainSpec(hidden=(512, 256), population=8)),
-        Plan("enose", "enose"),
-        Plan("emg", "emg"),
+        Plan("digits", "digits", train=recipe("digits")),
+        Plan("enose", "enose", train=recipe("enose")),
+        Plan("emg", "emg", train=recipe("emg")),
     )
 }
 

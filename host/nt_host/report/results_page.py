@@ -34,8 +34,10 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
     sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     told = (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
-        f"{settings['epochs']} epochs of batches of {settings['batch_size']}, {settings['held_out']:.0%} of the labels "
-        f"held out; hidden layers {sizes}, {plan['train']['population']} output neurons per class; corner "
+        f"{settings['steps']} steps of {settings['batch_size']} samples per round, "
+        f"{settings['held_out']:.0%} of the labels held out{' in a trial, then a refit with all of them' if settings['refit'] else ''}; "
+        f"hidden layers {sizes}, "
+        f"{plan['train']['population']} output neurons per class; corner "
         f"`{plan['corner']}`; mean ± standard deviation over seeds {', '.join(str(seed) for seed in plan['seeds'])}, "
         "per cent of the test samples."
     )

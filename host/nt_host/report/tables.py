@@ -38,10 +38,9 @@ def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Table:
 def adapt_tables(report: AdaptReport) -> tuple[Table, Table]:
     """(accuracies before and after, what it took)."""
     result = report.result
-    kept = result.steps if result.best is None else result.best.step
     took = [
         ("labels used", f"{report.n_labels} ({result.n_fit} fitted, {result.n_held_out} held out)"),
-        ("learning steps", f"{result.steps}, codes of step {kept} kept"),
+        ("learning steps", f"{result.steps}, codes of step {result.kept_step} kept"),
         ("code bytes written", f"{result.code_bytes:,}"),
         ("bytes on the wire", f"{result.wire_bytes:,} ({report.wire_s:.2f} s at 921,600 baud)"),
         ("time", f"{result.seconds:.2f} s"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,38 +15,72 @@ FloatArray = NDArray[np.float32]
 SIDE = 8
 SPLIT_SEED = 20
 CAMERA_SEED = 30
-TILT_DEGREES = 20.0
-NOISE_LSB = 1.5
 SOURCE_SHARE = 0.5
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 
 
-def rotated(images: FloatArray, degrees: float) -> FloatArray:
-    """Rotate images (n, S, S) counter-clockwise about their centre, bilinear, dark outside; same shape."""
-    side = images.shape[1]
-    centre = (side - 1) / 2
-    rows, columns = np.mgrid[0:side, 0:side] - centre
-    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    from_row = cos * rows + sin * columns + centre + 1
-    from_column = -sin * rows + cos * columns + centre + 1
-    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
-    from_row, from_column = np.clip(from_row, 0, side + 1), np.clip(from_column, 0, side + 1)
-    row, column = np.floor(from_row).astype(np.int64), np.floor(from_column).astype(np.int64)
-    down, right = from_row - row, from_column - column
-    mixed = (
-        padded[:, row, column] * (1 - down) * (1 - right)
-        + padded[:, row + 1, column] * down * (1 - right)
-        + padded[:, row, column + 1] * (1 - down) * right
-        + padded[:, row + 1, column + 1] * down * right
-    )
-    return mixed.astype(np.float32)
+@dataclass(frozen=True)
+class View:
+    """How a camera sees the digits.
+
+    Attributes:
+        tilt_degrees: counter-clockwise rotation about the centre.
+        shift_pixels: (down, right).
+        scale: magnification.
+        shear: of columns along rows.
+        noise_lsb: standard deviation of the sensor noise, in pixel LSB (0..16).
+    """
+
+    tilt_degrees: float = 0.0
+    shift_pixels: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+    shear: float = 0.0
+    noise_lsb: float = 0.0
+
+
+CAMERA = View(tilt_degrees=45.0, noise_lsb=2.0)
+
+
+def warped(images: FloatArray, view: View) -> FloatArray:
+    """Images (n, S, S) moved as `view` says, bilinear, dark outside; same shape; without its noise."""
+    # Imported where it is used: SciPy takes a while to load, and most commands do without it.
+    from scipy.ndimage import affine_transform
+
+    angle = np.deg2rad(view.tilt_degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    inverse = turn @ np.array([[1.0, view.shear], [0.0, 1.0]]) / view.scale
+    centre = np.full(2, (images.shape[1] - 1) / 2)
+    matrix = np.eye(3)
+    matrix[1:, 1:] = inverse
+    offset = np.concatenate([[0.0], centre - inverse @ (centre + np.array(view.shift_pixels))])
+    return np.asarray(affine_transform(images, matrix, offset, order=1, mode="constant"), np.float32)
+
+
+def seen_through(features: FloatArray, view: View, rng: np.random.Generator) -> FloatArray:
+    """Digits (n, 64), 0..16 LSB, as `view` sees them, with sensor noise from `rng`, clipped to 0..16."""
+    moved = warped(features.reshape(-1, SIDE, SIDE), view).reshape(len(features), -1)
+    return np.clip(moved + rng.normal(0.0, view.noise_lsb, moved.shape), 0, 16).astype(np.float32)
 
 
 def through_camera(features: FloatArray, seed: int = CAMERA_SEED) -> FloatArray:
-    """The same digits (n, 64), 0..16 LSB, tilted by 20 degrees with sensor noise of 1.5 LSB, clipped to 0..16."""
-    tilted = rotated(features.reshape(-1, SIDE, SIDE), TILT_DEGREES).reshape(len(features), -1)
-    noise = np.random.default_rng(seed).normal(0.0, NOISE_LSB, tilted.shape)
-    return np.clip(tilted + noise, 0, 16).astype(np.float32)
+    """The same digits (n, 64) as the camera of this task sees them."""
+    return seen_through(features, CAMERA, np.random.default_rng(seed))
+
+
+def random_view(rng: np.random.Generator) -> View:
+    """A view such as a field camera might have: tilt within 75 degrees, a little off centre, scaled, sheared, noisy."""
+    return View(
+        tilt_degrees=float(rng.uniform(-75, 75)),
+        shift_pixels=(float(rng.normal(0, 0.4)), float(rng.normal(0, 0.4))),
+        scale=float(np.exp(rng.normal(0, 0.1))),
+        shear=float(rng.normal(0, 0.15)),
+        noise_lsb=float(rng.uniform(0, 3)),
+    )
+
+
+def random_world(features: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """All `features` (n, 64) through one random view: a world for pretraining a tunable network."""
+    return seen_through(features, random_view(rng), rng)
 
 
 def load() -> Task:
@@ -69,4 +105,5 @@ def load() -> Task:
         targets=(Target("camera", part(field, "camera", True)), Target("clean", part(field, "clean", False))),
         labels_per_class=20,
         same_unit=True,
+        world=random_world,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from nt_host.tasks.dataset import Dataset
 from nt_model.errors import UsageError
+
+World = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+"""Features (n, F) as one randomly drawn distorted world shows them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,7 @@ class Task:
         labels_per_class: labelled samples of each class that an adaptation draws unless told otherwise.
         same_unit: all features have one unit and range (pixels), so that the encoder scales them alike; a pixel that
             hardly ever changes at the source would otherwise drown the others once noise reaches it.
+        world: draws a distorted world for pretraining a tunable network; None where the task knows none.
         transform: feature transform of the encoder (`nt_model.image.ENCODER_TRANSFORMS`).
     """
 
@@ -49,6 +54,7 @@ class Task:
     labels_per_class: int
     transform: str = "none"
     same_unit: bool = False
+    world: World | None = None
 
     def target(self, name: str) -> Target:
         """The target called `name`; UsageError lists the known ones otherwise."""
