@@ -44,15 +44,16 @@ def test_hold_out_keeps_every_class_in_the_fit(labels: np.ndarray, share: float,
     np.testing.assert_array_equal(fit, again[0])
 
 
-def test_a_repetition_is_drawn_whole() -> None:
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_a_repetition_is_drawn_whole(wanted: int) -> None:
     labels = np.repeat([0, 1], 12)
     repetition = np.tile(np.repeat([0, 1, 2], 4), 2)
-    split = split_target(target_of(labels, repetition, own_test=True), 1, seed=5)
+    split = split_target(target_of(labels, repetition, own_test=True), wanted, seed=5)
     rows = split.labelled.features[:, 0].astype(int)
     for label in (0, 1):
         mine = rows[labels[rows] == label]
-        assert len(mine) == 4
-        assert len(set(repetition[mine])) == 1
+        assert len(mine) == 4 * wanted
+        assert len(set(repetition[mine])) == wanted
 
 
 def test_the_seed_decides_the_draw() -> None:

@@ -62,6 +62,7 @@ PLANS: Mapping[str, Plan] = {
         Plan("digits", "digits", train=recipe("digits")),
         Plan("enose", "enose", train=recipe("enose")),
         Plan("emg", "emg", train=recipe("emg")),
+        Plan("emg4", "emg", train=recipe("emg"), labels_per_class=4),
     )
 }
 

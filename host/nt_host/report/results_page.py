@@ -32,13 +32,13 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
     settings = plan["settings"]
     options = ", ".join(f"{name} = {value}" for name, value in settings["rule_options"].items())
     sizes = "-".join(str(size) for size in plan["train"]["hidden"])
+    refit = " in a trial, then a refit with all of them" if settings["refit"] else ""
     told = (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
         f"{settings['steps']} steps of {settings['batch_size']} samples per round, "
-        f"{settings['held_out']:.0%} of the labels held out{' in a trial, then a refit with all of them' if settings['refit'] else ''}; "
-        f"hidden layers {sizes}, "
-        f"{plan['train']['population']} output neurons per class; corner "
-        f"`{plan['corner']}`; mean ± standard deviation over seeds {', '.join(str(seed) for seed in plan['seeds'])}, "
+        f"{settings['held_out']:.0%} of the labels held out{refit}; hidden layers {sizes}, "
+        f"{plan['train']['population']} output neurons per class; corner `{plan['corner']}`; "
+        f"mean ± standard deviation over seeds {', '.join(str(seed) for seed in plan['seeds'])}, "
         "per cent of the test samples."
     )
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]

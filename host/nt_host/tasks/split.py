@@ -39,19 +39,22 @@ def draw_per_class(labels: Int64Array, per_class: int, seed: int) -> Int64Array:
     return np.sort(np.concatenate(drawn)).astype(np.int64)
 
 
-def draw_repetitions(labels: Int64Array, repetition: Int64Array, seed: int) -> Int64Array:
-    """Rows of all samples of one recording per class, the recording drawn at random for each class; sorted."""
+def draw_repetitions(labels: Int64Array, repetition: Int64Array, per_class: int, seed: int) -> Int64Array:
+    """Rows of all samples of `per_class` recordings of each class (of all, where there are fewer), drawn at random
+    for each class; sorted."""
     rng = np.random.default_rng([seed, _DRAW_STREAM])
     drawn = []
     for label in np.unique(labels):
         of_class = labels == label
-        chosen = rng.choice(np.unique(repetition[of_class]))
-        drawn.append(np.flatnonzero(of_class & (repetition == chosen)))
+        chosen = rng.permutation(np.unique(repetition[of_class]))[:per_class]
+        drawn.append(np.flatnonzero(of_class & np.isin(repetition, chosen)))
     return np.sort(np.concatenate(drawn)).astype(np.int64)
 
 
 def split_target(target: Target, labels_per_class: int, seed: int) -> Split:
     """Draw the labelled samples of `target` with `seed` >= 0; the test is its own set or the rest of the pool.
+
+    Where the target has repetitions, `labels_per_class` counts whole recordings.
 
     Raises:
         UsageError: labels_per_class < 1, or nothing is left to test on.
@@ -64,7 +67,7 @@ def split_target(target: Target, labels_per_class: int, seed: int) -> Split:
         )
     pool = target.pool
     if target.repetition is not None:
-        rows = draw_repetitions(pool.labels, target.repetition, seed)
+        rows = draw_repetitions(pool.labels, target.repetition, labels_per_class, seed)
     else:
         rows = draw_per_class(pool.labels, labels_per_class, seed)
     if target.test is not None:

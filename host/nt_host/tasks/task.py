@@ -41,7 +41,8 @@ class Task:
         name: as `--task` takes it.
         source: samples to pretrain on.
         targets: domains to adapt to, at least one.
-        labels_per_class: labelled samples of each class that an adaptation draws unless told otherwise.
+        labels_per_class: labelled samples (recordings, where targets have repetitions) of each class that an
+            adaptation draws unless told otherwise.
         same_unit: all features have one unit and range (pixels), so that the encoder scales them alike; a pixel that
             hardly ever changes at the source would otherwise drown the others once noise reaches it.
         world: draws a distorted world for pretraining a tunable network; None where the task knows none.
