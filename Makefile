@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 CORE_SOURCES := $(wildcard firmware/core/*.c firmware/core/*.h firmware_model/nt_model/core_build.py)
 
-.PHONY: help demo test test-slow check generate docs clean
+.PHONY: help demo test test-slow check tools firmware fuzz generate docs clean
 help:
 	@echo "make demo       adapt a drifted digit task on a simulated chip, end to end"
 	@echo "make test       set up and run the fast tests, linters and type checks"
+	@echo "make firmware   build the firmware for both boards and the native chip"
+	@echo "make fuzz       five minutes of each fuzzer (SECONDS=300)"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make docs       regenerate the generated parts of docs/"
 	@echo "make clean      remove the virtual environment and build products"
@@ -37,7 +39,24 @@ $(VENV)/.installed-torch: $(VENV)/.installed
 .PHONY: torch
 torch: $(VENV)/.installed-torch
 
-TEST_NEEDS := $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
+# Cross compiler, emulator and fuzzer: installed where this user may, else told; the tests that need them then skip.
+TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang libclang-rt-14-dev
+tools:
+	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && \
+	  ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    $(TOOL_PACKAGES) >/dev/null; \
+	else echo "note: for the firmware tests: sudo apt-get install --no-install-recommends $(TOOL_PACKAGES)" >&2; fi
+
+firmware: $(VENV)/.installed
+	$(MAKE) -C firmware PYTHON=../$(BIN)/python DOCS=../docs/firmware.md
+
+SECONDS ?= 300
+fuzz: $(VENV)/.installed
+	$(MAKE) -C firmware/fuzz run SECONDS=$(SECONDS) PYTHON=../../$(BIN)/python
+
+TEST_NEEDS := tools $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
 
 demo: $(VENV)/.installed
 	$(BIN)/nt-host demo
@@ -58,7 +77,7 @@ generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate
 
 docs: generate
-	$(BIN)/nt-host report
+	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

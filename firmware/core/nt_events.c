@@ -45,28 +45,23 @@ static void room_make(struct nt_events *events)
         nt_events_flush(events);
 }
 
-/* Every input is written to both lists and only the ends move: no branch for the predictor to miss. */
 static void run_gather(struct nt_events *events, const uint8_t *counts, uint32_t first, uint32_t end)
 {
-    const uint8_t **single_column = events->array->column;
-    const uint8_t **counted_column = events->array->column_counted;
-    uint8_t *times = events->array->times;
     size_t stride = events->stride;
     const uint8_t *column = events->weight + (size_t)first * stride;
-    uint32_t single = events->single;
-    uint32_t counted = events->counted;
+    const uint8_t **single = events->array->column + events->single;
     uint32_t total = events->total;
     for (uint32_t j = first; j < end; j++, column += stride) {
-        uint8_t count = counts[j];
-        single_column[single] = column;
-        counted_column[counted] = column;
-        times[counted] = count;
+        uint32_t count = counts[j];
+        *single = column;
         single += count == 1;
-        counted += count > 1;
         total += count;
+        if (count > 1) {
+            events->array->column_counted[events->counted] = column;
+            events->array->times[events->counted++] = (uint8_t)count;
+        }
     }
-    events->single = single;
-    events->counted = counted;
+    events->single = (uint32_t)(single - events->array->column);
     events->total = total;
 }
 

@@ -137,8 +137,86 @@ static uint32_t point_step(const struct nt_step *restrict step, const struct nt_
     return spikes;
 }
 
-uint8_t nt_neurons_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t i,
-                        uint32_t count)
+/* Whether image and codes say all about every point, so that the plain loop does. */
+static int points_are_plain(const struct nt_step *step, const struct nt_point *points, uint32_t n_points)
+{
+    const void *own = step->positive;
+    for (uint32_t p = 0; p < n_points && !own; p++) {
+        const struct nt_layer_operating *at = &points[p].operating;
+        own = at->gain_q12;
+        if (at->threshold_q8 || at->leak_q16 || at->noise_q8 || at->fault)
+            own = at;
+    }
+    return !own;
+}
+
+/* sat(product >> 4), with one compare instead of two of 64 bits. */
+static inline int32_t drive_of(int32_t current, uint32_t gain)
+{
+    int64_t product = (int64_t)current * (int32_t)gain;
+    uint32_t low = (uint32_t)((uint64_t)product >> 4);
+    int32_t high = (int32_t)(product >> 36);
+    if (high != (int32_t)low >> 31)
+        return high < 0 ? INT32_MIN : INT32_MAX;
+    return (int32_t)low;
+}
+
+static inline int32_t saturated_sum(int32_t a, int32_t b)
+{
+    int32_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return a < 0 ? INT32_MIN : INT32_MAX;
+    return sum;
+}
+
+static uint32_t plain_step(const struct nt_step *restrict step, const struct nt_point *restrict point, uint32_t i,
+                           uint32_t count)
+{
+    const struct nt_layer *layer = step->layer;
+    uint32_t neuron = step->first + i;
+    const uint8_t *bias = layer->bias + 2 * (size_t)neuron;
+    const uint8_t *domain = layer->domain + 4 * (size_t)neuron;
+    const uint8_t *threshold = layer->threshold + 4 * (size_t)neuron;
+    const uint8_t *codes = point->codes;
+    const uint8_t *gain = step->image->gain;
+    const uint32_t *sum = step->sum + i;
+    int32_t *restrict membrane = point->membrane + i;
+    uint8_t *restrict hold = point->hold + i;
+    uint8_t *restrict counts = point->counts ? point->counts + i : 0;
+    int32_t *restrict compared = point->compared_q8 ? point->compared_q8 + i : 0;
+    uint32_t offset = step->offset;
+    uint32_t refractory = layer->refractory;
+    unsigned leak = layer->leak;
+    uint32_t spikes = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        int32_t v = membrane[k];
+        uint32_t held = hold[k];
+        if (leak)
+            v -= v >> leak;
+        if (held == 0) {
+            int32_t current = (int32_t)(sum[k] - offset) + nt_i16_load(bias + 2 * k);
+            uint32_t code = codes[nt_u16_load(domain + 4 * k)];
+            v = saturated_sum(v, drive_of(current, nt_u16_load(gain + 2 * code)));
+        } else {
+            hold[k] = (uint8_t)(held - 1);
+        }
+        if (compared)
+            compared[k] = v;
+        if (held == 0 && v >= nt_i32_load(threshold + 4 * k)) {
+            spikes |= 1u << k;
+            v = 0;
+            if (refractory)
+                hold[k] = (uint8_t)refractory;
+            if (counts)
+                counts[k]++;
+        }
+        membrane[k] = v;
+    }
+    return spikes;
+}
+
+static uint32_t group_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t i,
+                           uint32_t count)
 {
     struct group group = {.first = i, .count = count};
     uint32_t spikes = 0;
@@ -149,5 +227,16 @@ uint8_t nt_neurons_step(const struct nt_step *step, const struct nt_point *point
         if (p == 0)
             spikes = own;
     }
+    return spikes;
+}
+
+uint8_t nt_neurons_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t i,
+                        uint32_t count)
+{
+    if (!points_are_plain(step, points, n_points))
+        return (uint8_t)group_step(step, points, n_points, i, count);
+    uint32_t spikes = plain_step(step, &points[0], i, count);
+    for (uint32_t p = 1; p < n_points; p++)
+        plain_step(step, &points[p], i, count);
     return (uint8_t)spikes;
 }

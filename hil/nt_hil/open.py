@@ -29,8 +29,13 @@ __all__ = ["PortInfo", "list_ports", "make_device", "open_chip", "open_link"]
 
 
 def make_device(
-    image: LoadedImage, port: SimPort, *, engine: str = DEFAULT_ENGINE, limits: LinkLimits | None = None,
-    options: SimOptions | None = None, nv: NvStore | None = None,
+    image: LoadedImage,
+    port: SimPort,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    limits: LinkLimits | None = None,
+    options: SimOptions | None = None,
+    nv: NvStore | None = None,
 ) -> Device:
     """The simulated chip that `port` names, with `image` in its ROM; `engine` counts where the port names none."""
     silicon = Silicon.draw(image.image, corner_named(port.corner), port.seed)
@@ -40,16 +45,25 @@ def make_device(
 
 def _sim_link(port: SimPort, image: LoadedImage | None, engine: str) -> Link:
     if image is None:
-        raise UsageError("a simulated chip needs an image for its ROM", evidence=str(port),
-                         next_step="name one with --image, or build one with `nt-host build`")
+        raise UsageError(
+            "a simulated chip needs an image for its ROM",
+            evidence=str(port),
+            next_step="name one with --image, or build one with `nt-host build`",
+        )
     device = make_device(image, port, engine=engine)
     if port.baud:
         return ThrottledLink(device, port.baud, name=str(port))
     return InProcessLink(device, str(port))
 
 
-def open_link(port: PortSpec, image: LoadedImage | None = None, *, engine: str = DEFAULT_ENGINE, baud: int = BAUD,
-              control_lines: tuple[bool, bool] | None = None) -> Link:
+def open_link(
+    port: PortSpec,
+    image: LoadedImage | None = None,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    baud: int = BAUD,
+    control_lines: tuple[bool, bool] | None = None,
+) -> Link:
     """The byte stream that `port` names; raises as `open_chip`."""
     settings = SerialSettings(baud, control_lines)
     if isinstance(port, SimPort):
@@ -67,15 +81,26 @@ def open_link(port: PortSpec, image: LoadedImage | None = None, *, engine: str =
     raise UsageError("unknown kind of port", evidence=repr(port))
 
 
+EMULATED_BAUD = 115200
+"""The emulated UARTs carry about as much as a line of this rate, whatever the firmware sets."""
+
+
 def _session_options(port: PortSpec, baud: int, deadline_s: float) -> SessionOptions:
     if isinstance(port, SimPort):
         return SessionOptions(deadline_s, baud=port.baud)
+    if isinstance(port, EmuPort):
+        return SessionOptions(deadline_s, max_payload=LINE_MAX_PAYLOAD, baud=EMULATED_BAUD)
     return SessionOptions(deadline_s, max_payload=LINE_MAX_PAYLOAD, baud=baud)
 
 
 def open_chip(
-    port: str, image: LoadedImage | None = None, *, engine: str = DEFAULT_ENGINE, baud: int = BAUD,
-    deadline_s: float = 5.0, control_lines: tuple[bool, bool] | None = None,
+    port: str,
+    image: LoadedImage | None = None,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    baud: int = BAUD,
+    deadline_s: float = 5.0,
+    control_lines: tuple[bool, bool] | None = None,
 ) -> ChipClient:
     """Open the chip at `port` (see `nt_hil.port`) and say HELLO.
 
@@ -100,7 +125,8 @@ def open_chip(
             raise UsageError(
                 "the chip carries another image than the one given",
                 evidence=f"chip {chip.info.uid} has {chip.info.image_digest}, given is {image.digest}",
-                next_step="name the image that this chip was made with (--image)")
+                next_step="name the image that this chip was made with (--image)",
+            )
     except BaseException:
         link.close()
         raise

@@ -1,11 +1,11 @@
 """What `--port` names, as values; `parse_port` and `str` mirror each other.
 
-    /dev/ttyUSB0                     serial port by path (COM3 on Windows)
-    auto                             the one serial adapter that is plugged in
-    id:A10K4XYZ                      the adapter with that USB serial number
-    socket://host:port, rfc2217://   any URL that pyserial knows (also loop://, spy://)
-    sim, sim:typical,seed=7          a simulated chip in this process
-    emu:netduinoplus2                the firmware on an emulated board
+/dev/ttyUSB0                     serial port by path (COM3 on Windows)
+auto                             the one serial adapter that is plugged in
+id:A10K4XYZ                      the adapter with that USB serial number
+socket://host:port, rfc2217://   any URL that pyserial knows (also loop://, spy://)
+sim, sim:typical,seed=7          a simulated chip in this process
+emu:netduinoplus2                the firmware on an emulated board
 """
 
 from __future__ import annotations
@@ -98,8 +98,11 @@ PortSpec = SerialPort | UrlPort | AutoPort | IdPort | SimPort | EmuPort
 
 def _number(name: str, text: str, top: int) -> int:
     if not text.isascii() or not text.isdigit() or int(text) >= top:
-        raise UsageError(f"{name} of a simulated chip is not a number from 0 to {top - 1}", evidence=repr(text),
-                         next_step="try `--port sim:typical,seed=7`")
+        raise UsageError(
+            f"{name} of a simulated chip is not a number from 0 to {top - 1}",
+            evidence=repr(text),
+            next_step="try `--port sim:typical,seed=7`",
+        )
     return int(text)
 
 
@@ -109,14 +112,21 @@ def _sim(rest: str) -> SimPort:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or name not in ("seed", "engine", "baud") or name in values:
-            raise UsageError("unknown option of a simulated chip", evidence=repr(option),
-                             next_step="options are seed=, engine=, baud=, once each")
+            raise UsageError(
+                "unknown option of a simulated chip",
+                evidence=repr(option),
+                next_step="options are seed=, engine=, baud=, once each",
+            )
         values[name] = value
     engine = values.get("engine")
     if engine is not None and engine not in ENGINES:
         raise UsageError(f"no engine is called '{engine}'", evidence=f"engines: {', '.join(ENGINES)}")
-    return SimPort(corner_named(corner).name, _number("seed", values.get("seed", "0"), 2**64), engine,
-                   _number("baud", values.get("baud", "0"), 10**9))
+    return SimPort(
+        corner_named(corner).name,
+        _number("seed", values.get("seed", "0"), 2**64),
+        engine,
+        _number("baud", values.get("baud", "0"), 10**9),
+    )
 
 
 def parse_port(text: str) -> PortSpec:

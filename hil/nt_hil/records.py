@@ -78,8 +78,10 @@ class RecordLayout:
     def unpack(self, data: bytes) -> Response:
         """Inverse of `pack`; `data` is a whole number of records."""
         records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
-        planes = [self._unpack_plane(records[:, i * self.plane_size : (i + 1) * self.plane_size])
-                  for i in range(self.n_planes)]
+        planes = [
+            self._unpack_plane(records[:, i * self.plane_size : (i + 1) * self.plane_size])
+            for i in range(self.n_planes)
+        ]
         membrane = None
         if self.membrane_size:
             tail = np.ascontiguousarray(records[:, -self.membrane_size :])

@@ -33,16 +33,22 @@ _CAUSES = {
     ErrorCode.UNKNOWN_MESSAGE: ("the chip does not know this message", "update its firmware"),
     ErrorCode.BAD_PAYLOAD: ("the chip could not read the message", "update nt-host and the firmware to one version"),
     ErrorCode.STALE_REVISION: ("the codes were changed by someone else since they were read", "read the codes again"),
-    ErrorCode.CODE_RANGE: ("a code lies outside the range that the chip accepts",
-                           "nothing was changed; see `nt-host info`"),
-    ErrorCode.SLEW_LIMIT: ("a code would move further than the chip accepts in one write",
-                           "nothing was changed; write in smaller moves, see `nt-host info`"),
+    ErrorCode.CODE_RANGE: (
+        "a code lies outside the range that the chip accepts",
+        "nothing was changed; see `nt-host info`",
+    ),
+    ErrorCode.SLEW_LIMIT: (
+        "a code would move further than the chip accepts in one write",
+        "nothing was changed; write in smaller moves, see `nt-host info`",
+    ),
     ErrorCode.INDEX_RANGE: ("a code index lies outside the chip", "check that image and chip belong together"),
     ErrorCode.NOT_STAGED: ("a write lost its beginning", "write again"),
     ErrorCode.SLOT_RANGE: ("the chip has no such sample slot", "load fewer samples at a time"),
     ErrorCode.SLOT_EMPTY: ("a sample slot holds no complete sample", "load the samples first"),
-    ErrorCode.STEPS_MISMATCH: ("a loaded raster has another length than the time steps asked for",
-                               "present it with its own number of steps"),
+    ErrorCode.STEPS_MISMATCH: (
+        "a loaded raster has another length than the time steps asked for",
+        "present it with its own number of steps",
+    ),
     ErrorCode.LABEL_RANGE: ("a label lies outside the chip's classes", "check the task against the image"),
     ErrorCode.SETTING_RANGE: ("a setting lies outside its range", "see the table of the message in docs/spec_wire.md"),
     ErrorCode.NOT_LEARNING: ("the device loop was not started since the chip booted", "start the device loop"),
@@ -63,9 +69,11 @@ def _version_error(notice: ErrorNotice, host: str) -> NtError:
     device = f"{notice.seen >> 8}.{notice.seen & 255}"
     if notice.error == ErrorCode.SCHEMA_MISMATCH:
         device = f"schema {notice.seen:08x}"
-    return VersionMismatchError(f"the chip speaks protocol {device}, this program {host}",
-                                evidence="the chip refused HELLO",
-                                next_step="update the older one of nt-host and the firmware")
+    return VersionMismatchError(
+        f"the chip speaks protocol {device}, this program {host}",
+        evidence="the chip refused HELLO",
+        next_step="update the older one of nt-host and the firmware",
+    )
 
 
 def error_of(notice: ErrorNotice, host_version: str) -> NtError:
@@ -74,15 +82,20 @@ def error_of(notice: ErrorNotice, host_version: str) -> NtError:
     if notice.error in (ErrorCode.VERSION_MISMATCH, ErrorCode.SCHEMA_MISMATCH):
         return _version_error(notice, host_version)
     if notice.error == ErrorCode.BAD_SESSION:
-        return SessionLostError("the chip restarted or another program opened it", evidence=f"at {request}",
-                                next_step="connect again; the codes are those last committed unless you restore them")
+        return SessionLostError(
+            "the chip restarted or another program opened it",
+            evidence=f"at {request}",
+            next_step="connect again; the codes are those last committed unless you restore them",
+        )
     if notice.error not in _CAUSES:
-        return DeviceError(f"the chip refused {request} with the unknown error {notice.error}",
-                           next_step="update nt-host")
+        return DeviceError(
+            f"the chip refused {request} with the unknown error {notice.error}", next_step="update nt-host"
+        )
     code = ErrorCode(notice.error)
     cause, next_step = _CAUSES[code]
-    evidence = (f"{code.name} at {request}: index {notice.index}, seen {_signed(notice.seen)}, "
-                f"limit {_signed(notice.limit)}")
+    evidence = (
+        f"{code.name} at {request}: index {notice.index}, seen {_signed(notice.seen)}, limit {_signed(notice.limit)}"
+    )
     kind: type[NtError] = DeviceError
     if code in (ErrorCode.CODE_RANGE, ErrorCode.SLEW_LIMIT):
         kind = SafetyError

@@ -20,8 +20,11 @@ def checked_samples(x: ByteArray, n_inputs: int) -> ByteArray:
     """x (B, M) or (B, T, M) uint8 as (B, T, M); UsageError for anything else."""
     shaped = x[:, None, :] if x.ndim == 2 else x
     if x.dtype != np.uint8 or shaped.ndim != 3 or shaped.shape[2] != n_inputs or not 1 <= shaped.shape[1] <= 255:
-        raise UsageError("samples do not fit the chip", evidence=f"{x.dtype} {x.shape}, {n_inputs} inputs",
-                         next_step="give (B, M) or (B, T, M) uint8 events with T <= 255")
+        raise UsageError(
+            "samples do not fit the chip",
+            evidence=f"{x.dtype} {x.shape}, {n_inputs} inputs",
+            next_step="give (B, M) or (B, T, M) uint8 events with T <= 255",
+        )
     return shaped
 
 

@@ -79,8 +79,9 @@ def run_tcp(device: ByteDevice, stop: StopFlag, announce: Announce, host: str = 
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}", evidence=str(error),
-                         next_step="choose another --tcp port, or 0 for any") from error
+        raise UsageError(
+            f"cannot listen on {host}:{port}", evidence=str(error), next_step="choose another --tcp port, or 0 for any"
+        ) from error
     with listener:
         announce(f"socket://{host}:{listener.getsockname()[1]}")
         listener.setblocking(False)
@@ -110,8 +111,9 @@ def _serve_connection(device: ByteDevice, connection: socket.socket, stop: StopF
 def run_pty(device: ByteDevice, stop: StopFlag, announce: Announce) -> None:
     """Serve on a new pty until `stop`; announces its path. Hosts may open and close it as often as they like."""
     if sys.platform == "win32":
-        raise EnvironmentMissingError("there are no ptys on this system",
-                                      next_step="serve over TCP: `nt-host sim serve --tcp 0`")
+        raise EnvironmentMissingError(
+            "there are no ptys on this system", next_step="serve over TCP: `nt-host sim serve --tcp 0`"
+        )
     master, slave = os.openpty()
     try:
         # The slave stays open here: without it the master reports an error between two hosts instead of waiting.

@@ -66,8 +66,9 @@ class Session:
             VersionMismatchError: the device speaks another version; names both.
         """
         nonce = secrets.randbits(32)
-        request = m.HelloRequest(m.PROTOCOL_MAJOR, m.PROTOCOL_MINOR, m.SCHEMA_HASH, nonce, self.options.max_payload,
-                                 self.options.window)
+        request = m.HelloRequest(
+            m.PROTOCOL_MAJOR, m.PROTOCOL_MINOR, m.SCHEMA_HASH, nonce, self.options.max_payload, self.options.window
+        )
         wire = encode(Frame(0, request.TYPE, self._seq, request.pack()))
         answer = self._hello_answer(wire, nonce)
         self._session = answer[0].session
@@ -197,18 +198,28 @@ class Session:
         where = self.link.describe()
         waited = f"waited {seconds:.1f} s for the answer to {waited_for}, {count} bytes received"
         if self._good_frames:
-            return LinkError(f"{where} stopped answering", evidence=f"{waited}, {self._decoder.bad_frames} bad frames",
-                             next_step="check cable and supply, then run again: it goes on where it stopped")
+            return LinkError(
+                f"{where} stopped answering",
+                evidence=f"{waited}, {self._decoder.bad_frames} bad frames",
+                next_step="check cable and supply, then run again: it goes on where it stopped",
+            )
         if self._echoes:
-            return LinkError(f"{where} sends back what it is sent, as if TX were wired to RX", evidence=waited,
-                             next_step="remove the loop-back, or switch off the adapter's echo")
+            return LinkError(
+                f"{where} sends back what it is sent, as if TX were wired to RX",
+                evidence=waited,
+                next_step="remove the loop-back, or switch off the adapter's echo",
+            )
         if self._seen:
             return LinkError(
                 f"{where} sends something, but not this protocol",
                 evidence=f"{waited}, first bytes {shown_bytes(self._seen)}",
-                next_step="check the baud rate (--baud) and that this is the chip's port; `nt-host ports` lists them")
-        return LinkError(f"{where} is silent", evidence=waited,
-                         next_step="check supply, that TX and RX are crossed, and the port; `nt-host ports` lists them")
+                next_step="check the baud rate (--baud) and that this is the chip's port; `nt-host ports` lists them",
+            )
+        return LinkError(
+            f"{where} is silent",
+            evidence=waited,
+            next_step="check supply, that TX and RX are crossed, and the port; `nt-host ports` lists them",
+        )
 
     def close(self) -> None:
         """Close the link; the chip keeps its state and its session."""
@@ -217,6 +228,8 @@ class Session:
 
 def _other_version(payload: bytes, schema: int | None = None) -> VersionMismatchError:
     device = f"{payload[0]}.{payload[1]}" + ("" if schema is None else f", schema {schema:08x}")
-    return VersionMismatchError(f"the chip speaks protocol {device}, this program {HOST_VERSION}",
-                                evidence="answer to HELLO",
-                                next_step="update the older one of nt-host and the firmware")
+    return VersionMismatchError(
+        f"the chip speaks protocol {device}, this program {HOST_VERSION}",
+        evidence="answer to HELLO",
+        next_step="update the older one of nt-host and the firmware",
+    )

@@ -24,7 +24,11 @@ class TrafficCounter:
 
     def snapshot(self) -> Traffic:
         return Traffic(
-            self.bytes_sent, self.bytes_received, self.frames_sent, self.frames_received, self.retransmissions,
+            self.bytes_sent,
+            self.bytes_received,
+            self.frames_sent,
+            self.frames_received,
+            self.retransmissions,
             self.code_bytes_written,
         )
 

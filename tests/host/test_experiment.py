@@ -13,7 +13,7 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment import run as run_module
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.plan import Plan, plan_named
-from nt_host.experiment.result import ALL_DOMAINS, read_result, rows
+from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows
 from nt_host.experiment.run import run_experiment
 from nt_host.images import packaged_image
 from nt_host.readout import Accuracy
@@ -29,7 +29,7 @@ def cell_of(domain: str, seed: int, after: float) -> Cell:
 
 def test_mean_and_spread_are_over_seeds() -> None:
     found = rows([cell_of("a", 0, 0.6), cell_of("b", 0, 0.8), cell_of("a", 1, 0.8), cell_of("b", 1, 1.0)])
-    assert [row.domain for row in found] == ["a", "b", ALL_DOMAINS]
+    assert [row.domain for row in found] == ["a", "b", ALL_DOMAINS, WORST_DOMAIN]
     assert found[0].values["after_argmax"] == pytest.approx((0.7, np.std([0.6, 0.8], ddof=1)))
     assert found[2].values["after_argmax"] == pytest.approx((0.8, np.std([0.7, 0.9], ddof=1)))
 

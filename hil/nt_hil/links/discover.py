@@ -32,8 +32,9 @@ def list_ports() -> tuple[PortInfo, ...]:
     found = []
     for port in _pyserial.comports():
         usb_id = f"{port.vid:04x}:{port.pid:04x}" if port.vid is not None and port.pid is not None else ""
-        found.append(PortInfo(port.device, port.description or "", port.manufacturer or "", port.serial_number or "",
-                              usb_id))
+        found.append(
+            PortInfo(port.device, port.description or "", port.manufacturer or "", port.serial_number or "", usb_id)
+        )
     return tuple(sorted(found, key=lambda each: each.path))
 
 
@@ -49,16 +50,25 @@ def only_port(ports: tuple[PortInfo, ...]) -> str:
     if len(adapters) == 1:
         return adapters[0].path
     if not adapters:
-        raise LinkError("no USB serial adapter is plugged in", evidence=f"found: {_listed(ports)}",
-                        next_step="plug it in, name its port with --port, or try --port sim")
-    raise LinkError("more than one USB serial adapter is plugged in", evidence=f"found: {_listed(adapters)}",
-                    next_step=f"choose one: --port {adapters[0].path}")
+        raise LinkError(
+            "no USB serial adapter is plugged in",
+            evidence=f"found: {_listed(ports)}",
+            next_step="plug it in, name its port with --port, or try --port sim",
+        )
+    raise LinkError(
+        "more than one USB serial adapter is plugged in",
+        evidence=f"found: {_listed(adapters)}",
+        next_step=f"choose one: --port {adapters[0].path}",
+    )
 
 
 def port_with_id(ports: tuple[PortInfo, ...], serial_number: str) -> str:
     """Path of the adapter with that USB serial number; LinkError lists what there is otherwise."""
     matching = [port.path for port in ports if port.serial_number == serial_number]
     if len(matching) != 1:
-        raise LinkError(f"{len(matching) or 'no'} adapters have the USB serial number {serial_number}",
-                        evidence=f"found: {_listed(ports)}", next_step="`nt-host ports` lists ports with their ids")
+        raise LinkError(
+            f"{len(matching) or 'no'} adapters have the USB serial number {serial_number}",
+            evidence=f"found: {_listed(ports)}",
+            next_step="`nt-host ports` lists ports with their ids",
+        )
     return matching[0]

@@ -51,22 +51,40 @@ def _errno_of(error: BaseException) -> int | None:
 def _opening_error(path: str, error: OSError | ValueError) -> NtError:
     number = _errno_of(error)
     if number == errno.ENOENT:
-        return LinkError(f"there is no port {path}", evidence=str(error),
-                         next_step="plug the adapter in; `nt-host ports` lists what there is")
+        return LinkError(
+            f"there is no port {path}",
+            evidence=str(error),
+            next_step="plug the adapter in; `nt-host ports` lists what there is",
+        )
     if number in (errno.EACCES, errno.EPERM):
-        return EnvironmentMissingError(f"no permission to open {path}", evidence=str(error),
-                                       next_step="sudo usermod -aG dialout $USER, then log in again")
+        return EnvironmentMissingError(
+            f"no permission to open {path}",
+            evidence=str(error),
+            next_step="sudo usermod -aG dialout $USER, then log in again",
+        )
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return LinkError(f"{path} is busy: another program has it open", evidence=_holders(path) or str(error),
-                         next_step=f"close that program (`fuser -v {path}` names it), or stop ModemManager")
+        return LinkError(
+            f"{path} is busy: another program has it open",
+            evidence=_holders(path) or str(error),
+            next_step=f"close that program (`fuser -v {path}` names it), or stop ModemManager",
+        )
     if number in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT) or "Could not open" in str(error):
-        return LinkError(f"nothing answers at {path}", evidence=str(error),
-                         next_step="start `nt-host sim serve` or the serial server, and check host and port")
+        return LinkError(
+            f"nothing answers at {path}",
+            evidence=str(error),
+            next_step="start `nt-host sim serve` or the serial server, and check host and port",
+        )
     if isinstance(error, ValueError):
-        return UsageError(f"{path} cannot be opened like that", evidence=str(error),
-                          next_step="see `nt-host ports`, and the URL forms of pyserial")
-    return LinkError(f"{path} is not a serial port or cannot be set up", evidence=str(error),
-                     next_step="`nt-host ports` lists the serial ports")
+        return UsageError(
+            f"{path} cannot be opened like that",
+            evidence=str(error),
+            next_step="see `nt-host ports`, and the URL forms of pyserial",
+        )
+    return LinkError(
+        f"{path} is not a serial port or cannot be set up",
+        evidence=str(error),
+        next_step="`nt-host ports` lists the serial ports",
+    )
 
 
 def _holders(path: str) -> str:
@@ -162,8 +180,11 @@ class SerialLink:
                 raise self._stuck(len(rest))
 
     def _stuck(self, left: int) -> LinkError:
-        return LinkError(f"{self._name} takes no more bytes", evidence=f"{left} bytes were left to write",
-                         next_step="check that the chip runs; unplug and plug the adapter")
+        return LinkError(
+            f"{self._name} takes no more bytes",
+            evidence=f"{left} bytes were left to write",
+            next_step="check that the chip runs; unplug and plug the adapter",
+        )
 
     def read(self, timeout_s: float) -> bytes:
         # The port itself never waits (timeout 0): changing pyserial's time-out sets up the port anew every time.
@@ -187,8 +208,11 @@ class SerialLink:
             time.sleep(POLL_S)
 
     def _gone(self, error: OSError) -> LinkError:
-        return LinkError(f"{self._name} went away", evidence=str(error),
-                         next_step="plug the adapter in again and rerun: the run goes on where it stopped")
+        return LinkError(
+            f"{self._name} went away",
+            evidence=str(error),
+            next_step="plug the adapter in again and rerun: the run goes on where it stopped",
+        )
 
     def now(self) -> float:
         return time.monotonic()

@@ -157,8 +157,9 @@ def _fields(rows: list[dict[str, str]]) -> tuple[FieldDef, ...]:
 def _message(row: dict[str, Any], response_bit: int) -> Message:
     name, code, doc = row["name"], row["code"], row["doc"]
     request = Payload(camel(name) + "Request", f"{name}_REQ", code, doc, _fields(row["request"]))
-    response = Payload(camel(name) + "Response", f"{name}_RSP", code | response_bit, f"Answer to {name}.",
-                       _fields(row["response"]))
+    response = Payload(
+        camel(name) + "Response", f"{name}_RSP", code | response_bit, f"Answer to {name}.", _fields(row["response"])
+    )
     return Message(name, code, doc, request, response)
 
 
@@ -180,9 +181,14 @@ def load_schema(path: Path = SOURCE) -> Schema:
         for row in table["notice"]
     )
     schema = Schema(
-        protocol["major"], protocol["minor"], protocol["base_max_payload"], protocol["base_window"], schema_hash(table),
+        protocol["major"],
+        protocol["minor"],
+        protocol["base_max_payload"],
+        protocol["base_window"],
+        schema_hash(table),
         (*(_enum(row, False) for row in table["enum"]), *(_enum(row, True) for row in table["flags"])),
-        messages, notices,
+        messages,
+        notices,
     )
     codes = [payload.type_code for payload in schema.payloads]
     if len(set(codes)) != len(codes):

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from nt_hil.schema.definition import EnumDef, Payload, Schema
 
-_PREFIX = {"ErrorCode": "ERR", "ResetReason": "RESET_REASON", "Packing": "PACKING", "CodeForm": "CODE_FORM",
-           "Capability": "CAP", "ReadoutFlag": "READOUT", "ChunkFlag": "CHUNK"}
+_PREFIX = {
+    "ErrorCode": "ERR",
+    "ResetReason": "RESET_REASON",
+    "Packing": "PACKING",
+    "CodeForm": "CODE_FORM",
+    "Capability": "CAP",
+    "ReadoutFlag": "READOUT",
+    "ChunkFlag": "CHUNK",
+}
 
 
 def _define(name: str, value: str, doc: str = "") -> str:
@@ -18,8 +25,11 @@ def _enum(enum: EnumDef) -> list[str]:
 
 
 def _payload(payload: Payload) -> list[str]:
-    lines = [f"/* {payload.doc} */", _define(f"TYPE_{payload.c_name}", f"0x{payload.type_code:02X}u"),
-             _define(f"{payload.c_name}_SIZE", f"{payload.head_size}u", "bytes of the fixed part")]
+    lines = [
+        f"/* {payload.doc} */",
+        _define(f"TYPE_{payload.c_name}", f"0x{payload.type_code:02X}u"),
+        _define(f"{payload.c_name}_SIZE", f"{payload.head_size}u", "bytes of the fixed part"),
+    ]
     offset = 0
     for field in payload.fields:
         note = ", ".join(part for part in (field.type, field.unit) if part)
@@ -34,10 +44,16 @@ def c_header(schema: Schema) -> str:
         "/* Messages of the wire. Generated from messages.toml by `python -m nt_hil.generate`; do not edit.",
         " * Names: NT_TYPE_x is a message type, NT_x_SIZE the fixed part of its payload, NT_x_y_AT where field y is.",
         " * Multi-byte fields are little-endian and unaligned. */",
-        "#ifndef NT_MESSAGES_H", "#define NT_MESSAGES_H", "",
-        _define("PROTOCOL_MAJOR", f"{schema.major}u"), _define("PROTOCOL_MINOR", f"{schema.minor}u"),
-        _define("SCHEMA_HASH", f"0x{schema.hash:08X}u"), _define("BASE_MAX_PAYLOAD", f"{schema.base_max_payload}u"),
-        _define("BASE_WINDOW", f"{schema.base_window}u"), _define("RESPONSE_BIT", "0x80u"), "",
+        "#ifndef NT_MESSAGES_H",
+        "#define NT_MESSAGES_H",
+        "",
+        _define("PROTOCOL_MAJOR", f"{schema.major}u"),
+        _define("PROTOCOL_MINOR", f"{schema.minor}u"),
+        _define("SCHEMA_HASH", f"0x{schema.hash:08X}u"),
+        _define("BASE_MAX_PAYLOAD", f"{schema.base_max_payload}u"),
+        _define("BASE_WINDOW", f"{schema.base_window}u"),
+        _define("RESPONSE_BIT", "0x80u"),
+        "",
     ]
     for enum in schema.enums:
         lines += _enum(enum)

@@ -16,8 +16,12 @@ def _enum(enum: EnumDef) -> list[str]:
 def _payload(payload: Payload) -> list[str]:
     if not payload.fields:
         return [f"`{payload.c_name}` 0x{payload.type_code:02X}: empty payload.", ""]
-    lines = [f"`{payload.c_name}` 0x{payload.type_code:02X}:", "", "| offset | field | type | unit | meaning |",
-             "|---|---|---|---|---|"]
+    lines = [
+        f"`{payload.c_name}` 0x{payload.type_code:02X}:",
+        "",
+        "| offset | field | type | unit | meaning |",
+        "|---|---|---|---|---|",
+    ]
     offset = 0
     for field in payload.fields:
         lines.append(f"| {offset} | {field.name} | {field.type} | {field.unit} | {field.doc} |")

@@ -39,8 +39,15 @@ def _payload_bytes(payload: Payload, seed: int, tail_bytes: int) -> tuple[bytes,
 def _record(payload: Payload, seed: int, tail_bytes: int) -> dict[str, object]:
     data, fields = _payload_bytes(payload, seed, tail_bytes)
     frame = Frame(session=seed % 256, type=payload.type_code, seq=seed * 257 % 65536, payload=data)
-    return {"name": payload.c_name, "session": frame.session, "type": frame.type, "seq": frame.seq, "fields": fields,
-            "payload": data.hex(), "wire": encode(frame).hex()}
+    return {
+        "name": payload.c_name,
+        "session": frame.session,
+        "type": frame.type,
+        "seq": frame.seq,
+        "fields": fields,
+        "payload": data.hex(),
+        "wire": encode(frame).hex(),
+    }
 
 
 def golden_frames(schema: Schema) -> str:

@@ -47,8 +47,11 @@ def _pack(payload: Payload) -> list[str]:
 
 def _parse(payload: Payload) -> list[str]:
     tail, size = payload.tail, payload.head_size
-    lines = ["    @classmethod", f"    def parse(cls, payload: bytes) -> {payload.class_name}:",
-             f'        check_size("{payload.class_name}", payload, {size}, {tail.size if tail else 0})']
+    lines = [
+        "    @classmethod",
+        f"    def parse(cls, payload: bytes) -> {payload.class_name}:",
+        f'        check_size("{payload.class_name}", payload, {size}, {tail.size if tail else 0})',
+    ]
     if tail is None:
         return [*lines, f"        return cls({'*cls._HEAD.unpack_from(payload)' if payload.head else ''})"]
     names = "".join(f"{field.name}, " for field in payload.head)
@@ -60,9 +63,14 @@ def _parse(payload: Payload) -> list[str]:
 
 
 def _payload(payload: Payload) -> str:
-    lines = ["@dataclass(frozen=True)", f"class {payload.class_name}:", *_docstring(payload), "",
-             f"    TYPE: ClassVar[int] = 0x{payload.type_code:02X}",
-             f"    HEAD_SIZE: ClassVar[int] = {payload.head_size}"]
+    lines = [
+        "@dataclass(frozen=True)",
+        f"class {payload.class_name}:",
+        *_docstring(payload),
+        "",
+        f"    TYPE: ClassVar[int] = 0x{payload.type_code:02X}",
+        f"    HEAD_SIZE: ClassVar[int] = {payload.head_size}",
+    ]
     if payload.head:
         lines.append(f'    _HEAD: ClassVar[struct.Struct] = struct.Struct("{payload.head_struct}")')
     lines += [f"    {field.name}: {_python_type(field)}" for field in payload.fields]
@@ -78,12 +86,26 @@ def python_source(schema: Schema) -> str:
     """Text of the generated module."""
     head = [
         "# ruff: noqa: E501",
-        f'"""Messages of the wire. {BANNER}"""', "", "from __future__ import annotations", "", "import struct",
-        "from dataclasses import dataclass", "from enum import IntEnum, IntFlag", "from typing import ClassVar", "",
-        "from nt_hil.payload import check_size, pack_tail, parse_tail", "",
-        f"PROTOCOL_MAJOR = {schema.major}", f"PROTOCOL_MINOR = {schema.minor}", f"SCHEMA_HASH = 0x{schema.hash:08X}",
-        f"BASE_MAX_PAYLOAD = {schema.base_max_payload}", f"BASE_WINDOW = {schema.base_window}", "RESPONSE_BIT = 0x80",
-        "", _names_by_type(schema), "",
+        f'"""Messages of the wire. {BANNER}"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "import struct",
+        "from dataclasses import dataclass",
+        "from enum import IntEnum, IntFlag",
+        "from typing import ClassVar",
+        "",
+        "from nt_hil.payload import check_size, pack_tail, parse_tail",
+        "",
+        f"PROTOCOL_MAJOR = {schema.major}",
+        f"PROTOCOL_MINOR = {schema.minor}",
+        f"SCHEMA_HASH = 0x{schema.hash:08X}",
+        f"BASE_MAX_PAYLOAD = {schema.base_max_payload}",
+        f"BASE_WINDOW = {schema.base_window}",
+        "RESPONSE_BIT = 0x80",
+        "",
+        _names_by_type(schema),
+        "",
     ]
     blocks = [_enum(enum) for enum in schema.enums] + [_payload(payload) for payload in schema.payloads]
     return "\n".join(head) + "\n\n" + "\n\n\n".join(blocks) + "\n"

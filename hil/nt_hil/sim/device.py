@@ -44,8 +44,10 @@ class Device:
 
     def __init__(self, chip: SimChip, limits: LinkLimits | None = None) -> None:
         if len(chip.image.layers) > MAX_LAYERS_IN_HELLO:
-            raise UsageError("the image has more layers than HELLO can tell of",
-                             evidence=f"{len(chip.image.layers)}, at most {MAX_LAYERS_IN_HELLO}")
+            raise UsageError(
+                "the image has more layers than HELLO can tell of",
+                evidence=f"{len(chip.image.layers)}, at most {MAX_LAYERS_IN_HELLO}",
+            )
         self.chip = chip
         self.limits = limits or LinkLimits()
         self._decoder = Decoder(self.limits.max_payload, self.limits.checks)
@@ -177,9 +179,25 @@ class Device:
     def _hello_response(self, nonce: int) -> m.HelloResponse:
         chip, image, limits = self.chip, self.chip.image, self.chip.options.limits
         return m.HelloResponse(
-            m.PROTOCOL_MAJOR, m.PROTOCOL_MINOR, m.SCHEMA_HASH, nonce, self._room, self._window, *FIRMWARE_VERSION,
-            chip.uid, bytes.fromhex(chip.loaded.digest), image.n_codes, image.n_classes, image.n_steps,
-            limits.code_min, limits.code_max, limits.max_move_code, chip.options.input_slots,
-            int(chip.options.capabilities), chip.nv.boot_count, int(chip.reset_reason), chip.nv.generation,
+            m.PROTOCOL_MAJOR,
+            m.PROTOCOL_MINOR,
+            m.SCHEMA_HASH,
+            nonce,
+            self._room,
+            self._window,
+            *FIRMWARE_VERSION,
+            chip.uid,
+            bytes.fromhex(chip.loaded.digest),
+            image.n_codes,
+            image.n_classes,
+            image.n_steps,
+            limits.code_min,
+            limits.code_max,
+            limits.max_move_code,
+            chip.options.input_slots,
+            int(chip.options.capabilities),
+            chip.nv.boot_count,
+            int(chip.reset_reason),
+            chip.nv.generation,
             (image.n_inputs, *(layer.n_neurons for layer in image.layers)),
         )

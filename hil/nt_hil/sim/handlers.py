@@ -22,8 +22,14 @@ def status(chip: SimChip, payload: bytes, bad_frames: int) -> bytes:
     """Answer to STATUS; the number of bad frames is the link's, not the chip's."""
     m.StatusRequest.parse(payload)
     return m.StatusResponse(
-        chip.samples_presented, chip.bank.revision, int(chip.learner.state is not None), chip.learner.step,
-        chip.temperature_mk, chip.nv.boot_count, chip.nv.generation, bad_frames,
+        chip.samples_presented,
+        chip.bank.revision,
+        int(chip.learner.state is not None),
+        chip.learner.step,
+        chip.temperature_mk,
+        chip.nv.boot_count,
+        chip.nv.generation,
+        bad_frames,
     ).pack()
 
 
@@ -54,8 +60,11 @@ def _layout(chip: SimChip, request: m.PresentRequest) -> RecordLayout:
     flags = ReadoutFlag(request.readout)
     if request.readout & ~int(ReadoutFlag.HIDDEN | ReadoutFlag.DITHER | ReadoutFlag.MEMBRANE | ReadoutFlag.RANGE):
         raise Refusal(ErrorCode.SETTING_RANGE, index=1, seen=request.readout)
-    for flag, capability in ((ReadoutFlag.HIDDEN, Capability.HIDDEN_SPIKES), (ReadoutFlag.DITHER, Capability.DITHER),
-                             (ReadoutFlag.MEMBRANE, Capability.MEMBRANE)):
+    for flag, capability in (
+        (ReadoutFlag.HIDDEN, Capability.HIDDEN_SPIKES),
+        (ReadoutFlag.DITHER, Capability.DITHER),
+        (ReadoutFlag.MEMBRANE, Capability.MEMBRANE),
+    ):
         if flags & flag:
             chip.require(capability)
     widths = tuple(layer.n_neurons for layer in chip.image.layers)

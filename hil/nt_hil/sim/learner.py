@@ -27,8 +27,14 @@ def _checked_settings(request: LearnStartRequest, limits: CodeLimits) -> LearnSe
     for index, (value, low, high) in enumerate(rows, start=1):
         if not low <= value <= high:
             raise Refusal(ErrorCode.SETTING_RANGE, index=index, seen=value, limit=low if value < low else high)
-    return LearnSettings(request.hidden_dither, request.output_dither, request.rate_q8, request.max_move_code,
-                         request.code_min, request.code_max)
+    return LearnSettings(
+        request.hidden_dither,
+        request.output_dither,
+        request.rate_q8,
+        request.max_move_code,
+        request.code_min,
+        request.code_max,
+    )
 
 
 class Learner:

@@ -69,12 +69,17 @@ class FileNv:
             owner = {key: table.pop(key) for key in self._owner}
             content = NvContent(**table)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError("the file is not a simulated chip's memory", evidence=f"{self._path}: {error}",
-                             next_step="name another file") from error
+            raise UsageError(
+                "the file is not a simulated chip's memory",
+                evidence=f"{self._path}: {error}",
+                next_step="name another file",
+            ) from error
         if owner != self._owner:
-            raise UsageError("the memory file belongs to another chip, image or version",
-                             evidence=f"{self._path}: {owner}",
-                             next_step="name another file, one per chip and image")
+            raise UsageError(
+                "the memory file belongs to another chip, image or version",
+                evidence=f"{self._path}: {owner}",
+                next_step="name another file, one per chip and image",
+            )
         return content
 
     def save(self, content: NvContent) -> None:

@@ -27,8 +27,13 @@ Int64Array = NDArray[np.int64]
 
 EPOCH_SAMPLES = 1024
 """Samples between steps of the drift, see `Silicon.conditions_at`."""
-ALL_CAPABILITIES = (Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.MEMBRANE | Capability.DEVICE_LOOP
-                    | Capability.NON_VOLATILE)
+ALL_CAPABILITIES = (
+    Capability.HIDDEN_SPIKES
+    | Capability.DITHER
+    | Capability.MEMBRANE
+    | Capability.DEVICE_LOOP
+    | Capability.NON_VOLATILE
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,14 @@ class SimOptions:
 class SimChip:
     """One simulated chip. It outlives sessions; `boot` is what its reset pin does."""
 
-    def __init__(self, loaded: LoadedImage, silicon: Silicon, engine: Engine, options: SimOptions | None = None,
-                 nv: NvStore | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedImage,
+        silicon: Silicon,
+        engine: Engine,
+        options: SimOptions | None = None,
+        nv: NvStore | None = None,
+    ) -> None:
         self.loaded = loaded
         self.image = loaded.image
         self.options = options or SimOptions()
@@ -111,8 +122,11 @@ class SimChip:
         conditions = self._silicon.conditions_at(self.samples_presented)
         points = [
             self._points.at(codes, conditions)
-            for codes in (self.bank.codes, dithered_codes(self.image, self.bank.codes, settings, 1),
-                          dithered_codes(self.image, self.bank.codes, settings, -1))
+            for codes in (
+                self.bank.codes,
+                dithered_codes(self.image, self.bank.codes, settings, 1),
+                dithered_codes(self.image, self.bank.codes, settings, -1),
+            )
         ]
         return self._engine.forward_dithered(points[0], points[1], points[2], x, self._steps_done)
 

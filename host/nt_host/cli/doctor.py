@@ -9,7 +9,7 @@ import click
 from nt_host.cli.options import json_option
 from nt_host.cli.output import Output
 from nt_host.doctor import examine
-from nt_host.report.tables import plain_table
+from nt_host.report.tables import text_table
 from nt_model.errors import EnvironmentMissingError
 
 
@@ -22,7 +22,7 @@ def doctor(as_json: bool) -> None:
     for finding in findings:
         output.record("finding", **asdict(finding))
     rows = [(each.name, each.state, each.detail, each.next_step) for each in findings]
-    output.show(plain_table("", ("check", "state", "seen", "next"), rows))
+    output.show(text_table("", ("check", "state", "seen", "next"), rows))
     bad = [finding for finding in findings if finding.state == "bad"]
     if bad:
         raise EnvironmentMissingError(

@@ -12,7 +12,7 @@ from nt_host.cli.options import chip_options, chosen_chip, chosen_image, image_o
 from nt_host.cli.output import Output
 from nt_host.connect import connected
 from nt_host.image_info import chip_table, image_table
-from nt_host.report.tables import plain_table
+from nt_host.report.tables import text_table
 from nt_model.image_file import read_image
 
 
@@ -38,4 +38,4 @@ def info(as_json: bool, image: Path | None, port: str | None, engine: str, baud:
             tables["chip"] = chip_table(chip.info)
     for kind, values in tables.items():
         rows = [(key.replace("_", " "), _text(value)) for key, value in values.items()]
-        output.result(kind, values, plain_table(kind, ("", ""), rows))
+        output.result(kind, values, text_table("", (kind, ""), rows))

@@ -18,7 +18,7 @@ PIPE_WIDTH = 200
 
 def _console(stderr: bool) -> Console:
     """A console as wide as the terminal; where there is none, wide enough that no table is cut."""
-    console = Console(stderr=stderr, soft_wrap=True, highlight=False)
+    console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, PIPE_WIDTH)
     return console

@@ -9,7 +9,7 @@ import click
 from nt_hil.open import list_ports
 from nt_host.cli.options import json_option
 from nt_host.cli.output import Output
-from nt_host.report.tables import plain_table
+from nt_host.report.tables import text_table
 
 
 @click.command()
@@ -25,4 +25,4 @@ def ports(as_json: bool) -> None:
         return
     columns = tuple(asdict(found[0]))
     rows = [tuple(str(value) for value in asdict(port).values()) for port in found]
-    output.show(plain_table("", columns, rows))
+    output.show(text_table("", columns, rows))

@@ -18,6 +18,7 @@ from nt_model.image_file import write_atomically
 
 RESULT_SCHEMA = "nt-experiment/1"
 ALL_DOMAINS = "mean of domains"
+WORST_DOMAIN = "worst domain"
 MEASURES = ("before_argmax", "after_argmax", "before_strict", "after_strict")
 
 
@@ -52,18 +53,22 @@ def _row(domain: str, by_seed: Sequence[dict[str, float]], cells: Sequence[Cell]
 
 
 def rows(cells: Sequence[Cell]) -> list[Row]:
-    """One row per domain in the order met, then one of the mean over domains, taken seed by seed."""
+    """One row per domain in the order met, then one of the mean over domains and one of the worst domain of each
+    measure, both taken seed by seed."""
     domains = list(dict.fromkeys(cell.domain for cell in cells))
     found = []
     for domain in domains:
         mine = [cell for cell in cells if cell.domain == domain]
         found.append(_row(domain, [_measures(cell) for cell in mine], mine))
     if len(domains) > 1:
-        by_seed = []
-        for seed in sorted({cell.seed for cell in cells}):
-            of_seed = [_measures(cell) for cell in cells if cell.seed == seed]
-            by_seed.append({name: float(np.mean([each[name] for each in of_seed])) for name in MEASURES})
-        found.append(_row(ALL_DOMAINS, by_seed, cells))
+        of_seeds = [
+            [_measures(cell) for cell in cells if cell.seed == seed] for seed in sorted({c.seed for c in cells})
+        ]
+        for name, over_domains in ((ALL_DOMAINS, np.mean), (WORST_DOMAIN, np.min)):
+            by_seed = [
+                {key: float(over_domains([each[key] for each in of_seed])) for key in MEASURES} for of_seed in of_seeds
+            ]
+            found.append(_row(name, by_seed, cells))
     return found
 
 

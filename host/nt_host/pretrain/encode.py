@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.pretrain.spec import PretrainError
+
 Transform = Literal["none", "signed_log"]
 
 DEFAULT_STEP = 32.0
@@ -71,14 +73,14 @@ def fit_encoder(
 
     A feature that never changes is left unscaled: its events are then zero on the training part. ``shared`` is for
     features of one kind, such as pixels: no shift and one scale, the spread over all of them. (Scaled one by one, a
-    pixel at the rim of the training images would turn the least noise into a flood of events.) Raises ValueError for
-    an empty or non-finite training part.
+    pixel at the rim of the training images would turn the least noise into a flood of events.) Raises PretrainError
+    for an empty or non-finite training part.
     """
     if features.ndim != 2 or features.shape[0] < 1:
-        raise ValueError(f"features have shape {features.shape}; (S, F) with S >= 1 is needed")
+        raise PretrainError(f"features have shape {features.shape}; (S, F) with S >= 1 is needed")
     values = transformed(features, transform)
     if not np.isfinite(values).all():
-        raise ValueError("the training features hold values that are not finite")
+        raise PretrainError("the training features hold values that are not finite")
     spread = values.std(axis=0, dtype=np.float64)
     offset = values.mean(axis=0, dtype=np.float64)
     if shared:

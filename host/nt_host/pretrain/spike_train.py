@@ -56,7 +56,8 @@ def train(
             used, where ``spec.worlds`` is above 0 (see ``worlds``).
 
     Raises:
-        PretrainError: labels and features do not fit, a class has no sample, or a bias does not fit int16.
+        PretrainError: labels and features do not fit, a class has no sample, a feature (of a drawn world too) is not
+            finite, or a bias does not fit int16.
 
     The same specification and data give the same network on the same processor and PyTorch version.
     """
@@ -65,9 +66,16 @@ def train(
         distorted = world
 
         def draw(rng: np.random.Generator) -> NDArray[np.uint8]:
-            return encoder.encode(distorted(rng))
+            return _encoded(encoder, distorted(rng))
 
-    return train_events(spec, encoder.encode(features), labels, progress, draw)
+    return train_events(spec, _encoded(encoder, features), labels, progress, draw)
+
+
+def _encoded(encoder: CountEncoder, features: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Events (S, M) of ``features`` (S, F); PretrainError for numbers that no event count can stand for."""
+    if not np.isfinite(features).all():
+        raise PretrainError("the features hold NaN or infinity: drop or repair those samples")
+    return encoder.encode(features)
 
 
 def train_events(

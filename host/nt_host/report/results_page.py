@@ -42,7 +42,8 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
         "per cent of the test samples."
     )
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]
-    return "\n".join([f"## {plan['name']}", "", told, "", HEAD, *lines, ""])
+    command = f"Made by `nt-host experiment {plan['name']} --out FOLDER`."
+    return "\n".join([f"## {plan['name']}", "", command, told, "", HEAD, *lines, ""])
 
 
 def results_page(paths: Sequence[Path]) -> str:

@@ -26,6 +26,17 @@ def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     return table
 
 
+def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of words: all columns to the left, the last one folded where the terminal is too narrow."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    for index, column in enumerate(columns):
+        is_last = index == len(columns) - 1
+        table.add_column(column, justify="left", no_wrap=not is_last, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
 def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Table:
     """Argmax and strict accuracy side by side."""
     return plain_table(

@@ -2,14 +2,11 @@
 
 from nt_host.rules import additive, dmn, nt1, nt2, surrogate
 from nt_host.rules.base import Observation, Rule, RuleEntry, entries, entry_named, make_rule, register
-from nt_host.rules.selection import BestCodes, Split, split_labels
 
 __all__ = [
-    "BestCodes",
     "Observation",
     "Rule",
     "RuleEntry",
-    "Split",
     "additive",
     "dmn",
     "entries",
@@ -18,6 +15,5 @@ __all__ = [
     "nt1",
     "nt2",
     "register",
-    "split_labels",
     "surrogate",
 ]

@@ -6,6 +6,7 @@ and it gives back absolute codes: writing the same codes twice is harmless, a lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, runtime_checkable
@@ -104,13 +105,22 @@ def entry_named(name: str) -> RuleEntry:
 
 
 def settings_from(entry: RuleEntry, values: Mapping[str, float | int | str]) -> Any:
-    """Settings of a rule with ``values`` in place of defaults; UsageError for a name that the rule does not have."""
-    known = {field.name for field in fields(entry.settings_type)}
-    unknown = sorted(set(values) - known)
+    """Settings of a rule with ``values`` in place of defaults.
+
+    UsageError for a name that the rule does not have, and for a number that is not finite or not whole where the
+    setting is a whole number.
+    """
+    known = {field.name: field.default for field in fields(entry.settings_type)}
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise UsageError(
             f"rule '{entry.name}' has no setting '{unknown[0]}'", evidence=f"its settings: {', '.join(sorted(known))}"
         )
+    for name, value in values.items():
+        if isinstance(known[name], int) and not isinstance(value, int):
+            raise UsageError(f"rule setting '{name}' must be a whole number", evidence=f"{value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"rule setting '{name}' must be a finite number", evidence=f"{value!r}")
     return entry.settings_type(**values)
 
 
@@ -144,3 +154,10 @@ def require_positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise UsageError(f"rule setting '{name}' must be above 0", evidence=f"{value!r}")
+
+
+def require_share(**values: float) -> None:
+    """UsageError for the first setting that is no share of a whole, 0 < share <= 1."""
+    for name, value in values.items():
+        if not 0 < value <= 1:
+            raise UsageError(f"rule setting '{name}' lies outside 0 < share <= 1", evidence=f"{value!r}")

@@ -18,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_host.rules.base import (
+    ByteArray,
+    Observation,
+    RuleEntry,
+    RuleState,
+    register,
+    require_positive,
+    require_share,
+    taken,
+)
 from nt_model import learn
 from nt_model.engine import make_engine
 from nt_model.errors import UsageError
@@ -54,7 +63,8 @@ class DmnSettings:
     engine: str = "c"
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate_code=self.rate_code, end_share=self.end_share)
+        require_positive(steps=self.steps, rate_code=self.rate_code)
+        require_share(end_share=self.end_share)
         if not 1 <= round(self.rate_code * learn.ONE_Q8) <= RATE_MAX_Q8:
             raise UsageError("rule setting 'rate_code' lies outside 1/256..127.99", evidence=f"{self.rate_code!r}")
         if not 0 <= self.code_min <= self.code_max <= 255:
@@ -97,7 +107,14 @@ class DmnRule:
         self._count = np.zeros(1, np.int64)
 
     def update(self, observation: Observation) -> ByteArray:
-        """One integer step on the batch; see ``Rule.update``."""
+        """One integer step on the batch; see ``Rule.update``. UsageError for a batch without dithered spikes."""
+        layers = len(self._engine.image.layers)
+        if len(observation.plus) != layers or len(observation.minus) != layers:
+            raise UsageError(
+                "rule 'dmn' needs the dithered spikes of every layer",
+                evidence=f"{len(observation.plus)} and {len(observation.minus)} of {layers} layers",
+                next_step="read out with dither, or choose another `--rule`",
+            )
         settings = learn_settings(self._settings, int(self._count[0]))
         spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
         present = replace(self._learned, codes=observation.codes)

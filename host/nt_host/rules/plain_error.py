@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleState, require_positive, taken
+from nt_host.rules.base import ByteArray, Observation, RuleState, require_positive, require_share, taken
 from nt_host.rules.estimate import FloatArray, drives, float_layers, layer_inputs, nominal_log_gain, per_code
 from nt_host.rules.surrogate import gain_parts, window_gate
 from nt_model.errors import UsageError
@@ -49,7 +49,8 @@ class PlainErrorSettings:
     code_max: int = 255
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate_code=self.rate_code, end_share=self.end_share, window=self.window)
+        require_positive(steps=self.steps, rate_code=self.rate_code, window=self.window)
+        require_share(end_share=self.end_share)
         if not 0 <= self.code_min <= self.code_max <= 255:
             raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
 
@@ -118,7 +119,9 @@ class PlainErrorRule:
         return summed, np.where(domain[:, 0] != domain[:, 1], -summed, np.float32(0))
 
     def _scaled(self, index: int, parts: tuple[FloatArray, FloatArray | None]) -> NDArray[np.float64]:
-        rms = float(np.sqrt(np.mean(np.square(parts[0], dtype=np.float64))))
+        # The inhibitory parts count too: with them alone at work, a scale of 0 would throw codes to their limits.
+        every = np.concatenate([part for part in parts if part is not None])
+        rms = float(np.sqrt(np.mean(np.square(every, dtype=np.float64))))
         self._scale[index] = max(float(self._scale[index]), rms)
         layer_total = per_code(self._image.n_codes, (self._layers[index],), [parts])
         return layer_total / max(float(self._scale[index]), TINY)

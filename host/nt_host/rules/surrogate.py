@@ -22,7 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_host.rules.base import (
+    ByteArray,
+    Observation,
+    RuleEntry,
+    RuleState,
+    register,
+    require_positive,
+    require_share,
+    taken,
+)
 from nt_host.rules.estimate import (
     Drive,
     FloatArray,
@@ -67,6 +76,10 @@ class SurrogateSettings:
 
     def __post_init__(self) -> None:
         require_positive(steps=self.steps, rate=self.rate, window=self.window, slope=self.slope)
+        require_share(end_share=self.end_share)
+        for name, decay in (("momentum", self.momentum), ("memory", self.memory)):
+            if not 0 <= decay < 1:
+                raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{decay!r}")
         if not 0 <= self.code_min <= self.code_max <= 255:
             raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
 
@@ -114,7 +127,8 @@ class SurrogateRule:
         square = self._square / (1 - settings.memory**count)
         moved = self._log_gain - self._rate(count) * mean / (np.sqrt(square) + TINY)
         self._log_gain = np.clip(moved, self._table[settings.code_min], self._table[settings.code_max])
-        return nearest_codes(self._log_gain, self._table)
+        # Where codes share a gain, the nearest one may lie beyond the limit.
+        return np.clip(nearest_codes(self._log_gain, self._table), settings.code_min, settings.code_max)
 
     def _rate(self, count: int) -> float:
         settings = self._settings

@@ -1,0 +1,64 @@
+/* Registers of the STM32F4 family that its ports use (reference manual RM0090). */
+#ifndef NT_REGISTERS_H
+#define NT_REGISTERS_H
+
+#include "nt_cortex.h"
+
+#define RCC_AHB1ENR NT_REGISTER(0x40023830u)
+#define RCC_APB1ENR NT_REGISTER(0x40023840u)
+#define RCC_APB2ENR NT_REGISTER(0x40023844u)
+#define RCC_CSR NT_REGISTER(0x40023874u)
+#define RCC_CSR_RMVF (1u << 24)
+#define RCC_CSR_BROWN_OUT (1u << 25)
+#define RCC_CSR_PIN (1u << 26)
+#define RCC_CSR_POWER_ON (1u << 27)
+#define RCC_CSR_SOFTWARE (1u << 28)
+#define RCC_CSR_WATCHDOG (1u << 29)
+
+#define GPIOA_MODER NT_REGISTER(0x40020000u)
+#define GPIOA_PUPDR NT_REGISTER(0x4002000Cu)
+#define GPIOA_AFRH NT_REGISTER(0x40020024u)
+
+#define USART1_SR NT_REGISTER(0x40011000u)
+#define USART1_DR NT_REGISTER(0x40011004u)
+#define USART1_BRR NT_REGISTER(0x40011008u)
+#define USART1_CR1 NT_REGISTER(0x4001100Cu)
+#define USART1_IRQ 37u
+#define USART_SR_OVERRUN (1u << 3)
+#define USART_SR_RXNE (1u << 5)
+#define USART_SR_TC (1u << 6)
+#define USART_SR_TXE (1u << 7)
+#define USART_CR1_RE (1u << 2)
+#define USART_CR1_TE (1u << 3)
+#define USART_CR1_RXNEIE (1u << 5)
+#define USART_CR1_UE (1u << 13)
+
+#define TIM2_CR1 NT_REGISTER(0x40000000u)
+#define TIM2_EGR NT_REGISTER(0x40000014u)
+#define TIM2_CNT NT_REGISTER(0x40000024u)
+#define TIM2_PSC NT_REGISTER(0x40000028u)
+#define TIM2_ARR NT_REGISTER(0x4000002Cu)
+
+#define IWDG_KR NT_REGISTER(0x40003000u)
+#define IWDG_PR NT_REGISTER(0x40003004u)
+#define IWDG_RLR NT_REGISTER(0x40003008u)
+#define IWDG_SR NT_REGISTER(0x4000300Cu)
+
+#define FLASH_KEYR NT_REGISTER(0x40023C04u)
+#define FLASH_SR NT_REGISTER(0x40023C0Cu)
+#define FLASH_CR NT_REGISTER(0x40023C10u)
+#define FLASH_SR_ERRORS 0xF2u
+#define FLASH_SR_BUSY (1u << 16)
+#define FLASH_CR_PG (1u << 0)
+#define FLASH_CR_SER (1u << 1)
+#define FLASH_CR_SNB(sector) ((uint32_t)(sector) << 3)
+#define FLASH_CR_PSIZE_32 (2u << 8) /* needs a supply of 2.7 V or more */
+#define FLASH_CR_START (1u << 16)
+#define FLASH_CR_LOCK (1u << 31)
+
+#define DBGMCU_APB1_FZ NT_REGISTER(0xE0042008u)
+#define DBGMCU_APB1_FZ_IWDG (1u << 12)
+
+#define UNIQUE_ID_AT 0x1FFF7A10u /* 96 bits */
+
+#endif
