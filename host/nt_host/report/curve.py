@@ -45,6 +45,9 @@ def write_curve(path: Path, records: Sequence[dict[str, Any]], kept_step: int) -
         values = [100 * record["held_out"][key] for record in judged]
         axes.plot(steps, values, color=colour, linewidth=1.6, label=f"{key}, held-out labels")
         axes.plot([], [], "o" if key == "argmax" else "s", color=colour, label=f"{key}, test before and after")
+    refit = [record["step"] for record in records if record.get("round") == "refit"]
+    if refit:
+        axes.axvspan(steps[-1], refit[-1], color=MUTED_COLOUR, alpha=0.12, linewidth=0, label="refit with all labels")
     axes.axvline(kept_step, color=MUTED_COLOUR, linewidth=1, linestyle="--", label="codes kept")
     _test_ends(axes, records, last_step)
     tidy(axes)
@@ -54,7 +57,7 @@ def write_curve(path: Path, records: Sequence[dict[str, Any]], kept_step: int) -
     axes.set_xlabel("learning step (minibatches)")
     axes.set_ylabel("accuracy (%)")
     axes.set_title("Adaptation by DAC codes alone", loc="left", fontsize=11)
-    axes.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
+    axes.legend(frameon=False, fontsize=8, loc="lower right", ncols=2)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,28 +17,33 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _titled(title: str, table: Table) -> RenderableType:
+    """The title on a line of its own: a table's own title would be folded to the width of the table."""
+    return Group(Text(title, style="bold"), table) if title else table
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
     """A table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    return table
+    return _titled(title, table)
 
 
-def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
     """A table of words: all columns to the left, the last one folded where the terminal is too narrow."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         is_last = index == len(columns) - 1
         table.add_column(column, justify="left", no_wrap=not is_last, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    return table
+    return _titled(title, table)
 
 
-def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Table:
+def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> RenderableType:
     """Argmax and strict accuracy side by side."""
     return plain_table(
         title,
@@ -46,7 +52,7 @@ def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Table:
     )
 
 
-def adapt_tables(report: AdaptReport) -> tuple[Table, Table]:
+def adapt_tables(report: AdaptReport) -> tuple[RenderableType, RenderableType]:
     """(accuracies before and after, what it took)."""
     result = report.result
     took = [
@@ -60,4 +66,4 @@ def adapt_tables(report: AdaptReport) -> tuple[Table, Table]:
     accuracies = accuracy_table(
         f"domain {report.domain}, chip {report.chip_uid}", [("before", report.before), ("after", report.after)]
     )
-    return accuracies, plain_table("", ("", ""), took)
+    return accuracies, text_table("", ("", ""), took)

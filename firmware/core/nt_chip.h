@@ -1,0 +1,140 @@
+/* The chip behind the protocol: image, codes, sample slots and the device loop, in memory that the caller lends. */
+#ifndef NT_CHIP_H
+#define NT_CHIP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nt_array.h"
+#include "nt_hal.h"
+#include "nt_image.h"
+#include "nt_learn.h"
+#include "nt_nv.h"
+
+/* Limits of every write, for boards whose power domains bear less. 255 codes of slew are none. */
+#ifndef NT_CODE_MIN
+#define NT_CODE_MIN 0
+#endif
+#ifndef NT_CODE_MAX
+#define NT_CODE_MAX 255
+#endif
+#ifndef NT_MAX_MOVE_CODE
+#define NT_MAX_MOVE_CODE 255
+#endif
+
+#define NT_CODE_DEFAULT 128
+#define NT_TEMPERATURE_NOMINAL_MK 300000u /* of an array that the core computes */
+#define NT_SLOTS_MAX 4096u
+#define NT_PAIRS_MIN 64u
+#define NT_BLOCK_NEURONS 128u
+#define NT_NV_SECTION_HISTORY 16 /* boots u32, commits u32 */
+
+struct nt_codes {
+    uint8_t *codes; /* the only writable state */
+    uint8_t *staged;
+    uint32_t revision;
+    uint32_t committed_revision; /* equal to `revision` while the codes are those of the NV log */
+    uint8_t is_staging;
+    uint8_t code_min;
+    uint8_t code_max;
+    uint8_t max_move_code;
+};
+
+/* Samples, `pitch` bytes apart, one byte per input and step. */
+struct nt_slots {
+    uint8_t *data;
+    uint32_t *filled; /* elements written without a gap from the first on */
+    uint8_t *steps;
+    size_t pitch;
+    uint32_t count;
+    uint32_t steps_max;
+};
+
+struct nt_loop {
+    struct nt_learn_settings settings;
+    struct nt_learn_settings step_settings; /* with the rate of the step at hand */
+    struct nt_learn batch;
+    int16_t *accumulator_q8;
+    uint32_t *mean_q8;
+    uint16_t *pairs; /* slot, label, slot, label, ... */
+    uint32_t n_pairs;
+    uint32_t pairs_max;
+    uint32_t step;
+    uint8_t is_learning;
+    uint8_t is_staging;
+};
+
+/* Samples still to be run for the request at hand. */
+struct nt_job {
+    const uint8_t *slots; /* u16 list in the request; null with a range */
+    uint32_t first;
+    uint32_t count;
+    uint32_t done;
+    uint32_t record_bytes;
+    uint8_t steps;
+    uint8_t readout;
+    uint8_t is_learning;
+};
+
+struct nt_chip {
+    const struct nt_hal *hal;
+    struct nt_image image;
+    struct nt_nv nv;
+    struct nt_array array;
+    struct nt_codes codes;
+    struct nt_slots slots;
+    struct nt_loop loop;
+    struct nt_job job;
+    uint64_t samples_presented; /* since boot */
+    uint64_t steps_done;
+    uint32_t boot_count;
+    uint32_t generation;     /* commits of the host */
+    uint8_t *point_codes[2]; /* dithered up and down */
+    uint8_t *counts;         /* one plane of spike counts per operating point */
+    int32_t *compared_q8;    /* shares its memory with learn_scratch */
+    void *learn_scratch;
+    size_t learn_bytes;
+    uint8_t *expanded;       /* a held sample, repeated for all time steps */
+    uint8_t *result;         /* records of the last PRESENT */
+    uint32_t result_bytes;
+    uint32_t result_max;
+};
+
+/* Hands out consecutive 8-byte aligned pieces of `base`; with a null base it only counts. */
+struct nt_memory {
+    uint8_t *base;
+    size_t used;
+    size_t size;
+};
+void *nt_memory_take(struct nt_memory *memory, size_t bytes);
+
+/* Parses and checks the image of `hal` and divides what `memory` has left. The codes are still undefined.
+   NT_OK, NT_ERROR_IMAGE_*, NT_ERROR_SPACE, or NT_ERROR_ARGUMENT for a board with an array of its own. */
+int nt_chip_begin(struct nt_chip *chip, const struct nt_hal *hal, struct nt_memory *memory);
+
+/* What the scratch memory keeps through a reset that leaves the RAM on. */
+struct nt_retained_boots {
+    uint32_t magic;
+    uint32_t boots;
+    uint32_t boots_inverted;
+    uint32_t zero;
+};
+
+/* Mounts the NV log, takes the committed codes from it and counts this boot. What the log refuses is not fatal: the
+   chip then starts from default codes. */
+void nt_chip_history_begin(struct nt_chip *chip, struct nt_retained_boots *retained, const uint8_t uid[8]);
+
+/* Writes codes, boots and commits to the NV log; negative where it refuses. */
+int nt_chip_history_commit(struct nt_chip *chip, uint32_t generation);
+
+/* Codes of the last commit, or the default ones, as a new revision; the device loop and staged writes are dropped. */
+void nt_chip_codes_restore(struct nt_chip *chip);
+
+/* Counts a change of the codes. */
+void nt_chip_codes_changed(struct nt_chip *chip);
+
+/* Runs the sample of `slot` from rest at the codes and, with two more points, at the dithered ones; spike counts go to
+   `counts`, the membranes of the last step to `compared_q8` where wanted. */
+void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uint32_t points, int wants_membrane);
+
+#endif
