@@ -289,5 +289,14 @@ class ChipClient:
         self._learning, self._learning_step = status.learning, status.learning_step
 
     def close(self) -> None:
-        """Close the link; the chip keeps its state."""
-        self.session.close()
+        """Say GOODBYE and close the link; the chip keeps its state.
+
+        Without a GOODBYE the chip takes the host for lost and goes back to its committed codes after a while. A chip
+        that does not answer it any more is left to just that.
+        """
+        try:
+            # A link that fails here has nothing left to lose: what was asked of the chip has been answered.
+            with suppress(LinkError):
+                self.session.goodbye()
+        finally:
+            self.session.close()

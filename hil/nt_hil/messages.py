@@ -50,17 +50,11 @@ class ErrorCode(IntEnum):
     SLOT_RANGE = 11  # a slot does not exist; index = slot, limit = number of slots
     SLOT_EMPTY = 12  # a slot holds no complete sample; index = slot
     STEPS_MISMATCH = 13  # a raster of other length than the time steps asked for; index = slot, seen = its steps, limit = steps asked
-    LABEL_RANGE = (
-        14  # a label lies outside the classes; index = position in the batch, seen = label, limit = number of classes
-    )
-    SETTING_RANGE = (
-        15  # a setting lies outside its range; index = position of its field, seen = value, limit = bound crossed
-    )
+    LABEL_RANGE = 14  # a label lies outside the classes; index = position in the batch, seen = label, limit = number of classes
+    SETTING_RANGE = 15  # a setting lies outside its range; index = position of its field, seen = value, limit = bound crossed
     NOT_LEARNING = 16  # LEARN without LEARN_START in this boot
     WRONG_STEP = 17  # the learning step is neither the next nor the last one; seen = step done
-    RESPONSE_TOO_LONG = (
-        18  # the answer would exceed the payload agreed on; seen = its length, limit = room in the payload agreed on
-    )
+    RESPONSE_TOO_LONG = 18  # the answer would exceed the payload agreed on; seen = its length, limit = room in the payload agreed on
     NO_CAPABILITY = 19  # the chip cannot do this; index = the capability bit
     NV_FAILED = 20  # the non-volatile memory refused the write
     BUSY = 21  # the device cannot take this now
@@ -143,9 +137,7 @@ class HelloRequest:
     window: int
 
     def pack(self) -> bytes:
-        return self._HEAD.pack(
-            self.protocol_major, self.protocol_minor, self.schema_hash, self.nonce, self.max_payload, self.window
-        )
+        return self._HEAD.pack(self.protocol_major, self.protocol_minor, self.schema_hash, self.nonce, self.max_payload, self.window)
 
     @classmethod
     def parse(cls, payload: bytes) -> HelloRequest:
@@ -211,83 +203,13 @@ class HelloResponse:
     layer_sizes: tuple[int, ...]
 
     def pack(self) -> bytes:
-        return self._HEAD.pack(
-            self.protocol_major,
-            self.protocol_minor,
-            self.schema_hash,
-            self.nonce,
-            self.max_payload,
-            self.window,
-            self.firmware_major,
-            self.firmware_minor,
-            self.firmware_patch,
-            self.uid,
-            self.image_digest,
-            self.n_codes,
-            self.n_classes,
-            self.n_steps,
-            self.code_min,
-            self.code_max,
-            self.max_move_code,
-            self.input_slots,
-            self.capabilities,
-            self.boot_count,
-            self.reset_reason,
-            self.nv_generation,
-        ) + pack_tail(self.layer_sizes, 4)
+        return self._HEAD.pack(self.protocol_major, self.protocol_minor, self.schema_hash, self.nonce, self.max_payload, self.window, self.firmware_major, self.firmware_minor, self.firmware_patch, self.uid, self.image_digest, self.n_codes, self.n_classes, self.n_steps, self.code_min, self.code_max, self.max_move_code, self.input_slots, self.capabilities, self.boot_count, self.reset_reason, self.nv_generation) + pack_tail(self.layer_sizes, 4)
 
     @classmethod
     def parse(cls, payload: bytes) -> HelloResponse:
         check_size("HelloResponse", payload, 79, 4)
-        (
-            protocol_major,
-            protocol_minor,
-            schema_hash,
-            nonce,
-            max_payload,
-            window,
-            firmware_major,
-            firmware_minor,
-            firmware_patch,
-            uid,
-            image_digest,
-            n_codes,
-            n_classes,
-            n_steps,
-            code_min,
-            code_max,
-            max_move_code,
-            input_slots,
-            capabilities,
-            boot_count,
-            reset_reason,
-            nv_generation,
-        ) = cls._HEAD.unpack_from(payload)
-        return cls(
-            protocol_major,
-            protocol_minor,
-            schema_hash,
-            nonce,
-            max_payload,
-            window,
-            firmware_major,
-            firmware_minor,
-            firmware_patch,
-            uid,
-            image_digest,
-            n_codes,
-            n_classes,
-            n_steps,
-            code_min,
-            code_max,
-            max_move_code,
-            input_slots,
-            capabilities,
-            boot_count,
-            reset_reason,
-            nv_generation,
-            parse_tail(payload[79:], 4),
-        )
+        (protocol_major, protocol_minor, schema_hash, nonce, max_payload, window, firmware_major, firmware_minor, firmware_patch, uid, image_digest, n_codes, n_classes, n_steps, code_min, code_max, max_move_code, input_slots, capabilities, boot_count, reset_reason, nv_generation,) = cls._HEAD.unpack_from(payload)
+        return cls(protocol_major, protocol_minor, schema_hash, nonce, max_payload, window, firmware_major, firmware_minor, firmware_patch, uid, image_digest, n_codes, n_classes, n_steps, code_min, code_max, max_move_code, input_slots, capabilities, boot_count, reset_reason, nv_generation, parse_tail(payload[79:], 4))
 
 
 @dataclass(frozen=True)
@@ -334,16 +256,7 @@ class StatusResponse:
     bad_frames: int
 
     def pack(self) -> bytes:
-        return self._HEAD.pack(
-            self.samples_presented,
-            self.revision,
-            self.learning,
-            self.learning_step,
-            self.temperature_mk,
-            self.boot_count,
-            self.nv_generation,
-            self.bad_frames,
-        )
+        return self._HEAD.pack(self.samples_presented, self.revision, self.learning, self.learning_step, self.temperature_mk, self.boot_count, self.nv_generation, self.bad_frames)
 
     @classmethod
     def parse(cls, payload: bytes) -> StatusResponse:
@@ -427,12 +340,7 @@ class CodesWriteRequest:
     @classmethod
     def parse(cls, payload: bytes) -> CodesWriteRequest:
         check_size("CodesWriteRequest", payload, 10, 1)
-        (
-            base_revision,
-            chunk,
-            form,
-            start,
-        ) = cls._HEAD.unpack_from(payload)
+        (base_revision, chunk, form, start,) = cls._HEAD.unpack_from(payload)
         return cls(base_revision, chunk, form, start, payload[10:])
 
 
@@ -487,13 +395,7 @@ class InputLoadRequest:
     @classmethod
     def parse(cls, payload: bytes) -> InputLoadRequest:
         check_size("InputLoadRequest", payload, 12, 1)
-        (
-            slot,
-            steps,
-            packing,
-            offset,
-            count,
-        ) = cls._HEAD.unpack_from(payload)
+        (slot, steps, packing, offset, count,) = cls._HEAD.unpack_from(payload)
         return cls(slot, steps, packing, offset, count, payload[12:])
 
 
@@ -535,19 +437,12 @@ class PresentRequest:
     slots: tuple[int, ...]
 
     def pack(self) -> bytes:
-        return self._HEAD.pack(self.n_steps, self.readout, self.hidden_dither, self.output_dither) + pack_tail(
-            self.slots, 2
-        )
+        return self._HEAD.pack(self.n_steps, self.readout, self.hidden_dither, self.output_dither) + pack_tail(self.slots, 2)
 
     @classmethod
     def parse(cls, payload: bytes) -> PresentRequest:
         check_size("PresentRequest", payload, 4, 2)
-        (
-            n_steps,
-            readout,
-            hidden_dither,
-            output_dither,
-        ) = cls._HEAD.unpack_from(payload)
+        (n_steps, readout, hidden_dither, output_dither,) = cls._HEAD.unpack_from(payload)
         return cls(n_steps, readout, hidden_dither, output_dither, parse_tail(payload[4:], 2))
 
 
@@ -574,10 +469,7 @@ class PresentResponse:
     @classmethod
     def parse(cls, payload: bytes) -> PresentResponse:
         check_size("PresentResponse", payload, 6, 1)
-        (
-            count,
-            size,
-        ) = cls._HEAD.unpack_from(payload)
+        (count, size,) = cls._HEAD.unpack_from(payload)
         return cls(count, size, payload[6:])
 
 
@@ -650,15 +542,7 @@ class LearnStartRequest:
     code_max: int
 
     def pack(self) -> bytes:
-        return self._HEAD.pack(
-            self.first_step,
-            self.hidden_dither,
-            self.output_dither,
-            self.rate_q8,
-            self.max_move_code,
-            self.code_min,
-            self.code_max,
-        )
+        return self._HEAD.pack(self.first_step, self.hidden_dither, self.output_dither, self.rate_q8, self.max_move_code, self.code_min, self.code_max)
 
     @classmethod
     def parse(cls, payload: bytes) -> LearnStartRequest:
@@ -713,11 +597,7 @@ class LearnRequest:
     @classmethod
     def parse(cls, payload: bytes) -> LearnRequest:
         check_size("LearnRequest", payload, 7, 2)
-        (
-            expected_step,
-            chunk,
-            rate_q8,
-        ) = cls._HEAD.unpack_from(payload)
+        (expected_step, chunk, rate_q8,) = cls._HEAD.unpack_from(payload)
         return cls(expected_step, chunk, rate_q8, parse_tail(payload[7:], 2))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nt_hil import messages as m
 from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
@@ -19,6 +19,7 @@ from nt_model.errors import LinkError, NtError, VersionMismatchError
 HOST_MAX_PAYLOAD = 65535
 HOST_WINDOW = 32
 HOST_VERSION = f"{m.PROTOCOL_MAJOR}.{m.PROTOCOL_MINOR}, schema {m.SCHEMA_HASH:08x}"
+GOODBYE_DEADLINE_S = 1.0
 _SEEN_KEPT = 4096
 
 
@@ -220,6 +221,13 @@ class Session:
             evidence=waited,
             next_step="check supply, that TX and RX are crossed, and the port; `nt-host ports` lists them",
         )
+
+    def goodbye(self) -> None:
+        """End the session, unless the last exchange broke off; raises LinkError after a second of silence."""
+        if self.broken:
+            return
+        self.options = replace(self.options, deadline_s=min(self.options.deadline_s, GOODBYE_DEADLINE_S))
+        self.exchange([Outgoing(m.GoodbyeRequest.TYPE, m.GoodbyeRequest().pack())])
 
     def close(self) -> None:
         """Close the link; the chip keeps its state and its session."""

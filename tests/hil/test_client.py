@@ -150,7 +150,7 @@ def test_the_device_loop_is_the_golden_rule() -> None:
     state = LearnState.at(chip.read_codes()[0])
     for step in range(6):
         batch = np.arange(step * 5, step * 5 + 10)
-        chip.learn_loaded(batch, labels[batch], 154)
+        chip.learn_loaded(batch, labels[batch], settings.rate_q8)
         spikes = golden_spikes(image.image, state.codes, x[batch][:, None])[0]
         state = learn_step(image.image, state, spikes, labels[batch], settings)
         assert (chip.read_codes()[0] == state.codes).all()
@@ -230,3 +230,14 @@ def test_another_image_is_refused_with_both_names(monkeypatch: pytest.MonkeyPatc
         open_chip("sim", other)
     assert image.digest in str(caught.value)
     assert other.digest in str(caught.value)
+
+
+def test_closing_says_goodbye_so_that_the_watchdog_leaves_the_codes_alone() -> None:
+    device = sim_device()
+    chip = client_of(device)
+    chip.write_codes(np.full(chip.info.n_codes, 77, np.uint8))
+    assert device.in_session
+    chip.close()
+    assert not device.in_session
+    again = client_of(device)
+    assert set(again.read_codes()[0].tolist()) == {77}

@@ -71,6 +71,11 @@ class Device:
         self._decoder = Decoder(self.limits.max_payload, self.limits.checks)
         self._close_session()
 
+    @property
+    def in_session(self) -> bool:
+        """A host has said HELLO and not GOODBYE."""
+        return self._session != 0
+
     def _close_session(self) -> None:
         self._session = 0
         self._nonce = -1
