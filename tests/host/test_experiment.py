@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 
 from nt_host.adapt.settings import AdaptSettings
+from nt_host.adapt.stepper import check_rule
 from nt_host.experiment import run as run_module
-from nt_host.experiment.cell import Cell
+from nt_host.experiment.cell import Cell, run_cell
 from nt_host.experiment.plan import Plan, plan_named
 from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows
 from nt_host.experiment.run import run_experiment
 from nt_host.images import packaged_image
 from nt_host.readout import Accuracy
 from nt_host.report.results_page import results_page
+from nt_host.tasks import load_task
 from nt_model.errors import UsageError
+from nt_model.image_file import read_image
 
 QUICK = Plan("digits", "digits", settings=AdaptSettings(steps=10, batch_size=32), seeds=(0, 1), labels_per_class=4)
 
@@ -69,3 +72,18 @@ def test_unknown_experiment_and_broken_result(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(UsageError, match="not a result file"):
         read_result(tmp_path / "bad.json")
+
+
+def test_full_fine_tuning_stands_beside_the_chip_rules_but_not_on_a_chip(tmp_path: Path) -> None:
+    task = load_task("digits", None)
+    loaded = read_image(packaged_image("digits"))
+    plan = replace(QUICK, settings=AdaptSettings(rule="tft", rule_options={"steps": 40}))
+    cell = run_cell(plan, loaded, task.target("camera"), 20, 0)
+    assert cell.after.argmax > cell.before.argmax + 0.05
+    assert (cell.code_bytes, cell.wire_bytes) == (0, 0)
+    with pytest.raises(UsageError, match="no chip allows"):
+        check_rule(plan.settings)
+    with pytest.raises(UsageError, match="no such setting"):
+        run_cell(
+            replace(plan, settings=AdaptSettings(rule="tft", rule_options={"magic": 1})), loaded, task.targets[0], 2, 0
+        )

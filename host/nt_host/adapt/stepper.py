@@ -17,6 +17,7 @@ from nt_host.move_codes import move_from
 from nt_host.rules import Observation, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
 from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
+from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
 from nt_model.image import Image
 
@@ -51,6 +52,12 @@ def check_rule(settings: AdaptSettings) -> None:
     Raises:
         UsageError: the rule is unknown, has no such setting, or the setting is out of range.
     """
+    if settings.rule == DIGITAL_RULE:
+        raise UsageError(
+            f"rule '{DIGITAL_RULE}' tunes weights, which no chip allows",
+            evidence="it is the digital upper bound",
+            next_step=f"compare with `nt-host experiment NAME --rule {DIGITAL_RULE} --out FOLDER`",
+        )
     entry = entry_named(settings.rule)
     known = sorted(field.name for field in fields(entry.settings_type))
     unknown = sorted(set(settings.rule_options) - set(known))

@@ -68,4 +68,4 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
             f"{name}: mean ± spread over {len(plan.seeds)} seeds, per cent", COLUMNS, [row_cells(row) for row in found]
         )
     )
-    output.note(f"result: {out / (name + '.json')}")
+    output.note(f"result: {out / plan.result_name}")

@@ -40,6 +40,12 @@ class Plan:
     engine: str = "c"
     labels_per_class: int | None = None
 
+    @property
+    def result_name(self) -> str:
+        """Name of the result file: the plan's, with the rule where it is not the default one."""
+        rule = self.settings.rule
+        return f"{self.name}.json" if rule == AdaptSettings.rule else f"{self.name}-{rule}.json"
+
     def table(self) -> dict[str, Any]:
         """Plain values for JSON."""
         table: dict[str, Any] = json.loads(json.dumps(asdict(self)))

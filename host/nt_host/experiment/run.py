@@ -26,7 +26,7 @@ def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
 def run_experiment(
     plan: Plan, folder: Path, domains: tuple[str, ...] = (), on_cell: OnCell = lambda done, total, note: None
 ) -> list[Cell]:
-    """Run all cells of `plan` and write `<folder>/<name>.json`.
+    """Run all cells of `plan` and write `<folder>/<result name>`.
 
     Args:
         folder: cells, images and the result go here; a killed experiment goes on from what it finds.
@@ -55,7 +55,7 @@ def run_experiment(
         loaded = _image(plan, task, folder, seed)
         for target in targets:
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
-            path = folder / "cells" / f"{plan.name}-{target.name}-s{seed}.json"
+            path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
             key = plan.cell_key(target.name, seed, loaded.digest)
             cell = kept_cell(path, key)
             if cell is None:
@@ -63,5 +63,5 @@ def run_experiment(
                 keep_cell(path, key, cell)
             cells.append(cell)
     on_cell(total, total, "done")
-    write_result(folder / f"{plan.name}.json", plan, cells)
+    write_result(folder / plan.result_name, plan, cells)
     return cells

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.result import MEASURES, Row, read_result, rows
+from nt_host.rules.tft import DIGITAL_RULE
 
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
 HEAD = (
@@ -28,22 +30,39 @@ def row_cells(row: Row) -> list[str]:
     return [row.domain, *(mean_and_spread(row.values[name]) for name in order), *counts]
 
 
-def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
+def _spread_text(plan: dict[str, Any]) -> str:
+    sizes = "-".join(str(size) for size in plan["train"]["hidden"])
+    seeds = ", ".join(str(seed) for seed in plan["seeds"])
+    return (
+        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class; "
+        f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
+    )
+
+
+def _digital_setup(plan: dict[str, Any]) -> str:
+    return f"All weights tuned in float with all labels, no chip: the digital upper bound; {_spread_text(plan)}"
+
+
+def _chip_setup(plan: dict[str, Any]) -> str:
     settings = plan["settings"]
     options = ", ".join(f"{name} = {value}" for name, value in settings["rule_options"].items())
-    sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     refit = " in a trial, then a refit with all of them" if settings["refit"] else ""
-    told = (
+    return (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
         f"{settings['steps']} steps of {settings['batch_size']} samples per round, "
-        f"{settings['held_out']:.0%} of the labels held out{refit}; hidden layers {sizes}, "
-        f"{plan['train']['population']} output neurons per class; corner `{plan['corner']}`; "
-        f"mean ± standard deviation over seeds {', '.join(str(seed) for seed in plan['seeds'])}, "
-        "per cent of the test samples."
+        f"{settings['held_out']:.0%} of the labels held out{refit}; corner `{plan['corner']}`; {_spread_text(plan)}"
     )
+
+
+def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
+    settings = plan["settings"]
+    told = _digital_setup(plan) if settings["rule"] == DIGITAL_RULE else _chip_setup(plan)
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]
-    command = f"Made by `nt-host experiment {plan['name']} --out FOLDER`."
-    return "\n".join([f"## {plan['name']}", "", command, told, "", HEAD, *lines, ""])
+    rule = "" if settings["rule"] == AdaptSettings.rule else settings["rule"]
+    chosen = f" --rule {rule}" if rule else ""
+    command = f"Made by `nt-host experiment {plan['name']}{chosen} --out FOLDER`."
+    heading = f"## {plan['name']}{f', rule `{rule}`' if rule else ''}"
+    return "\n".join([heading, "", command, told, "", HEAD, *lines, ""])
 
 
 def results_page(paths: Sequence[Path]) -> str:

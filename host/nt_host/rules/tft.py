@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from nt_host.rules.base import ByteArray, require_positive
 from nt_host.rules.estimate import FloatArray
 from nt_host.rules.surrogate import TINY, output_slope_error, window_gate
+from nt_model.errors import UsageError
 from nt_model.image import Image
 
+DIGITAL_RULE = "tft"
 ONE_Q8 = 256
 MOMENTUM = 0.9
 MEMORY = 0.99
@@ -57,7 +59,11 @@ class FullTuning:
 
     def __init__(self, image: Image, settings: FullTuningSettings = FullTuningSettings()) -> None:
         if image.n_steps != 1:
-            raise ValueError(f"full fine-tuning is for images of one time step; this one has {image.n_steps}")
+            raise UsageError(
+                "full fine-tuning is for images of one time step",
+                evidence=f"T = {image.n_steps}",
+                next_step="build the image with one step",
+            )
         self._readout = image.readout_class.astype(np.int64)
         self._n_classes = image.n_classes
         self._settings = settings
