@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 CORE_SOURCES := $(wildcard firmware/core/*.c firmware/core/*.h firmware_model/nt_model/core_build.py)
 
-.PHONY: help demo test test-slow check tools firmware fuzz generate docs clean
+.PHONY: help demo test test-slow check tools firmware fuzz generate bench docs clean
 help:
 	@echo "make demo       adapt a drifted digit task on a simulated chip, end to end"
 	@echo "make test       set up and run the fast tests, linters and type checks"
 	@echo "make firmware   build the firmware for both boards and the native chip"
 	@echo "make fuzz       five minutes of each fuzzer (SECONDS=300)"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make bench      what the loop sends over a 921,600 baud line (docs/performance.md)"
 	@echo "make docs       regenerate the generated parts of docs/"
 	@echo "make clean      remove the virtual environment and build products"
 
@@ -75,6 +76,10 @@ test-slow: $(TEST_NEEDS)
 
 generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate
+
+bench: $(VENV)/.installed
+	$(BIN)/python bench/wire.py > docs/performance.md
+	@cat docs/performance.md
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
