@@ -92,6 +92,7 @@ int nt_array_begin(struct nt_array *array, const struct nt_image *image, const s
         return NT_ERROR_SPACE;
     array_shape_set(array, image, shape);
     array->kernel = kernel;
+    array->compared_first = 0;
     scratch_carve(array, scratch);
     return NT_OK;
 }
@@ -132,6 +133,7 @@ static int any_point_is_split(const struct layer_run *run)
 static void block_begin(struct layer_run *run, uint32_t first, uint32_t neurons)
 {
     size_t at = (size_t)run->first_neuron + first;
+    int is_compared = run->response->compared_q8 && run->first_neuron >= run->array->compared_first;
     run->step.first = first;
     for (uint32_t p = 0; p < run->n_points; p++) {
         struct nt_point *point = &run->points[p];
@@ -140,7 +142,7 @@ static void block_begin(struct layer_run *run, uint32_t first, uint32_t neurons)
         point->membrane = run->array->membrane + state;
         point->hold = run->array->hold + state;
         point->counts = counts ? counts + at : 0;
-        point->compared_q8 = p == 0 && run->response->compared_q8 ? run->response->compared_q8 + at : 0;
+        point->compared_q8 = p == 0 && is_compared ? run->response->compared_q8 + at : 0;
         for (uint32_t i = 0; i < neurons; i++)
             point->membrane[i] = 0;
         bytes_clear(point->hold, neurons);

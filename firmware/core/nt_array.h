@@ -25,6 +25,7 @@ struct nt_array {
     const struct nt_image *image;
     const struct nt_kernel *kernel;
     struct nt_array_shape shape;
+    uint32_t compared_first; /* layers before this neuron leave `compared_q8` alone; 0 for none */
     size_t raster_stride; /* bytes of one step of a spike raster */
     int32_t *membrane;    /* points x block */
     uint32_t *sum;        /* block */

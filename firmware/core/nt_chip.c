@@ -22,10 +22,20 @@ extern const struct nt_kernel NT_CORE_KERNEL;
 #define KERNEL (&nt_kernel_portable)
 #endif
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t rounded_up(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 void *nt_memory_take(struct nt_memory *memory, size_t bytes)
 {
     uint8_t *piece = memory->base ? memory->base + memory->used : 0;
-    memory->used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    memory->used += rounded_up(bytes);
     return piece;
 }
 
@@ -57,22 +67,45 @@ static void codes_carve(struct nt_chip *chip, struct nt_memory *memory)
     chip->codes.staged = nt_memory_take(memory, codes);
     chip->loop.accumulator_q8 = nt_memory_take(memory, codes * sizeof(int16_t));
     chip->loop.mean_q8 = nt_memory_take(memory, codes * sizeof(uint32_t));
-    chip->point_codes[0] = nt_memory_take(memory, codes);
-    chip->point_codes[1] = nt_memory_take(memory, codes);
 }
 
-/* PRESENT needs membranes, LEARN needs errors, and never both at a time. */
+
+/* What PRESENT answers: counts are bits where no sample can have a second step. */
+static size_t record_bytes(const struct nt_image *image, uint32_t steps)
+{
+    size_t plane = steps > 1 ? image->n_neurons : ((size_t)image->n_neurons + 7) / 8;
+    return 3 * plane + sizeof(int32_t) * image->n_outputs;
+}
+
+/* More samples than slots_carve can ever allow for one batch, so that sums of 32 bits are known to suffice. */
+static uint32_t samples_bound(const struct nt_image *image, size_t bytes)
+{
+    size_t samples = bytes / ((size_t)image->n_steps * image->n_inputs + SLOT_OVERHEAD);
+    return (uint32_t)(samples > NT_SLOTS_MAX ? NT_SLOTS_MAX : larger(samples, NT_PAIRS_MIN));
+}
+
+/* PRESENT needs counts and membranes, a batch its sums, and its errors only after each forward pass: never all at a
+   time. Codes of the dithered points lead the lent piece, for either. */
 static void results_carve(struct nt_chip *chip, struct nt_memory *memory)
 {
-    size_t neurons = chip->image.n_neurons;
-    size_t record = 3 * neurons + sizeof(int32_t) * chip->image.n_outputs;
-    size_t membranes = neurons * sizeof(int32_t);
-    chip->learn_bytes = nt_learn_scratch_size(&chip->image);
-    chip->result_max = (uint32_t)(record < NT_BASE_MAX_PAYLOAD ? NT_BASE_MAX_PAYLOAD : record);
+    const struct nt_image *image = &chip->image;
+    size_t codes = rounded_up(image->n_codes);
+    size_t neurons = image->n_neurons;
+    size_t hidden_membranes = (neurons - image->n_outputs) * sizeof(int32_t);
+    size_t compared_at = larger(2 * codes, hidden_membranes);
+    size_t record = record_bytes(image, steps_supported(image, memory->size));
+    size_t lent = larger(2 * codes + 2 * neurons, compared_at + sizeof(int32_t) * image->n_outputs);
+    nt_learn_sizes_get(image, samples_bound(image, memory->size), &chip->learn_sizes);
+    chip->result_max = (uint32_t)larger(record, NT_BASE_MAX_PAYLOAD);
     chip->result = nt_memory_take(memory, chip->result_max);
-    chip->counts = nt_memory_take(memory, 3 * neurons);
-    chip->learn_scratch = nt_memory_take(memory, chip->learn_bytes < membranes ? membranes : chip->learn_bytes);
-    chip->compared_q8 = chip->learn_scratch;
+    chip->counts = nt_memory_take(memory, larger(chip->learn_sizes.kept, 3 * neurons));
+    uint8_t *shared = nt_memory_take(memory, larger(chip->learn_sizes.lent, lent));
+    chip->learn_kept = chip->counts;
+    chip->learn_lent = shared;
+    chip->point_codes[0] = shared;
+    chip->point_codes[1] = shared + codes;
+    chip->learn_counts = shared + 2 * codes;
+    chip->compared_q8 = (int32_t *)(void *)(shared + (compared_at - hidden_membranes));
 }
 
 static int array_carve(struct nt_chip *chip, struct nt_memory *memory)
@@ -86,7 +119,9 @@ static int array_carve(struct nt_chip *chip, struct nt_memory *memory)
     chip->expanded = nt_memory_take(memory, shape.steps > 1 ? (size_t)shape.steps * chip->image.n_inputs : 0);
     if (!has_room(memory))
         return NT_ERROR_SPACE;
-    return nt_array_begin(&chip->array, &chip->image, KERNEL, &shape, scratch, bytes);
+    int result = nt_array_begin(&chip->array, &chip->image, KERNEL, &shape, scratch, bytes);
+    chip->array.compared_first = chip->image.n_neurons - chip->image.n_outputs;
+    return result;
 }
 
 /* All that is left. Rasters longer than the image's own are for chips with memory to spare. */
@@ -167,8 +202,13 @@ void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uin
         {0, chip->codes.codes}, {0, chip->point_codes[0]}, {0, chip->point_codes[1]}};
     const struct nt_operating *at[NT_ARRAY_POINTS] = {&operating[0], &operating[1], &operating[2]};
     struct nt_response response = {.compared_q8 = wants_membrane ? chip->compared_q8 : 0};
-    for (uint32_t p = 0; p < points; p++)
-        response.counts[p] = chip->counts + (size_t)p * chip->image.n_neurons;
+    if (chip->job.is_learning) {
+        response.counts[1] = chip->learn_counts;
+        response.counts[2] = chip->learn_counts + chip->image.n_neurons;
+    } else {
+        for (uint32_t p = 0; p < points; p++)
+            response.counts[p] = chip->counts + (size_t)p * chip->image.n_neurons;
+    }
     /* Steps and points were checked against the array's shape before. */
     (void)nt_array_run(&chip->array, at, points, sample_events(chip, slot, steps), steps, chip->steps_done, &response);
     chip->samples_presented++;

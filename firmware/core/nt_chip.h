@@ -89,11 +89,13 @@ struct nt_chip {
     uint64_t steps_done;
     uint32_t boot_count;
     uint32_t generation;     /* commits of the host */
+    struct nt_learn_sizes learn_sizes;
+    void *learn_kept; /* while learning; else shared with `counts` */
+    void *learn_lent; /* within nt_learn_accumulate; else shared with the next three */
     uint8_t *point_codes[2]; /* dithered up and down */
-    uint8_t *counts;         /* one plane of spike counts per operating point */
-    int32_t *compared_q8;    /* shares its memory with learn_scratch */
-    void *learn_scratch;
-    size_t learn_bytes;
+    uint8_t *learn_counts;   /* spike counts at these two, while learning */
+    int32_t *compared_q8;    /* of the output neurons; their entries only */
+    uint8_t *counts;         /* one plane of spike counts per operating point, for PRESENT */
     uint8_t *expanded;       /* a held sample, repeated for all time steps */
     uint8_t *result;         /* records of the last PRESENT */
     uint32_t result_bytes;
@@ -134,7 +136,8 @@ void nt_chip_codes_restore(struct nt_chip *chip);
 void nt_chip_codes_changed(struct nt_chip *chip);
 
 /* Runs the sample of `slot` from rest at the codes and, with two more points, at the dithered ones; spike counts go to
-   `counts`, the membranes of the last step to `compared_q8` where wanted. */
+   `counts` (in a job that learns, the dithered ones go to `learn_counts`), the membranes of the last step to
+   `compared_q8` where wanted. */
 void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uint32_t points, int wants_membrane);
 
 #endif

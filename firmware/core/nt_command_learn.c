@@ -139,11 +139,9 @@ static enum nt_command_result step_begin(struct nt_chip *chip, struct nt_reply *
     if (labels_check(chip, reply) == NT_COMMAND_REFUSED ||
         nt_command_slots_check(chip, chip->image.n_steps, reply) == NT_COMMAND_REFUSED)
         return NT_COMMAND_REFUSED;
-    nt_learn_dither(&chip->image, &loop->step_settings, chip->codes.codes, 1, chip->point_codes[0]);
-    nt_learn_dither(&chip->image, &loop->step_settings, chip->codes.codes, -1, chip->point_codes[1]);
     /* The settings were checked by LEARN_START and the scratch is of its own size. */
-    (void)nt_learn_begin(&loop->batch, &chip->image, chip->array.kernel, &loop->step_settings, chip->learn_scratch,
-                         chip->learn_bytes);
+    (void)nt_learn_begin_within(&loop->batch, &chip->image, chip->array.kernel, &loop->step_settings,
+                                &chip->learn_sizes, chip->learn_kept, chip->learn_lent);
     return chip->job.count == 0 ? step_finish(chip, reply) : NT_COMMAND_CONTINUES;
 }
 
@@ -172,7 +170,10 @@ enum nt_command_result nt_command_learn(struct nt_chip *chip, const struct nt_re
 enum nt_command_result nt_command_learn_continue(struct nt_chip *chip, struct nt_reply *reply)
 {
     struct nt_job *job = &chip->job;
-    const uint8_t *plus = chip->counts + chip->image.n_neurons;
+    const uint8_t *plus = chip->learn_counts;
+    /* The errors of the sample before lie where these codes were. */
+    nt_learn_dither(&chip->image, &chip->loop.step_settings, chip->codes.codes, 1, chip->point_codes[0]);
+    nt_learn_dither(&chip->image, &chip->loop.step_settings, chip->codes.codes, -1, chip->point_codes[1]);
     nt_chip_sample_run(chip, nt_command_job_slot(chip, job->done), job->steps, NT_ARRAY_POINTS, 0);
     nt_learn_accumulate(&chip->loop.batch, plus, plus + chip->image.n_neurons,
                         chip->loop.pairs[2 * (size_t)job->done + 1]);

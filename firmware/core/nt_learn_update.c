@@ -43,7 +43,7 @@ static int64_t clamped(int64_t value, int64_t low, int64_t high)
 static void code_move(const struct nt_learn *learn, const struct nt_learn_state *state, uint32_t i)
 {
     const struct nt_learn_settings *settings = &learn->settings;
-    int64_t error = learn->total[i];
+    int64_t error = learn->total ? learn->total[i] : learn->wide_total[i];
     uint32_t mean = moved_mean_q8(state->mean_q8[i], error);
     int64_t step = (int64_t)((uint64_t)error * settings->rate_q8) >> normalising_shift(mean);
     int64_t owed = state->accumulator_q8[i] + step;
@@ -64,17 +64,37 @@ static uint8_t shifted(uint8_t code, int shift)
     return (uint8_t)nt_i32_clamp(code + shift, 0, 255);
 }
 
+/* Four codes at a time: a carry into the top bit of a byte that was set there is an overflow. Down is up of ~code. */
+static void codes_shift(const uint8_t *codes, uint32_t count, int shift, uint8_t *out)
+{
+    uint32_t flip = shift < 0 ? UINT32_MAX : 0;
+    uint32_t each = (uint32_t)(shift < 0 ? -shift : shift) * 0x01010101u; /* at most 127 per byte */
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        uint32_t code; /* bytes keep their places, so their order does not matter */
+        __builtin_memcpy(&code, codes + i, sizeof code);
+        code ^= flip;
+        uint32_t sum = (code & 0x7F7F7F7Fu) + each;
+        uint32_t over = code & sum & 0x80808080u;
+        sum = ((sum ^ (code & 0x80808080u)) | ((over << 1) - (over >> 7))) ^ flip;
+        __builtin_memcpy(out + i, &sum, sizeof sum);
+    }
+    for (; i < count; i++)
+        out[i] = shifted(codes[i], shift);
+}
+
 void nt_learn_dither(const struct nt_image *image, const struct nt_learn_settings *settings, const uint8_t *codes,
                      int sign, uint8_t *out)
 {
     struct nt_layer outputs;
+    int shift = sign * settings->output_dither_code;
     nt_image_layer_get(image, image->n_layers - 1u, &outputs);
-    for (uint32_t i = 0; i < image->n_codes; i++)
-        out[i] = shifted(codes[i], sign * settings->hidden_dither_code);
+    codes_shift(codes, image->n_codes, sign * settings->hidden_dither_code, out);
     for (uint32_t i = 0; i < outputs.n_neurons; i++) {
         uint32_t exc = nt_layer_domain_exc(&outputs, i);
         uint32_t inh = nt_layer_domain_inh(&outputs, i);
-        out[exc] = shifted(codes[exc], sign * settings->output_dither_code);
-        out[inh] = shifted(codes[inh], sign * settings->output_dither_code);
+        out[exc] = shifted(codes[exc], shift);
+        if (inh != exc)
+            out[inh] = shifted(codes[inh], shift);
     }
 }

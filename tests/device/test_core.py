@@ -11,9 +11,10 @@ from nt_hil.messages import ErrorCode
 from nt_hil.refusal import SessionLostError
 from nt_model.errors import DeviceError
 from nt_model.image_file import image_bytes
+from nt_model.learn import LearnSettings
 from tests.core.cases import ImageChoice, build_image
 from tests.device.native import NativeDevice
-from tests.device.test_client import client_of
+from tests.device.test_client import client_of, samples
 
 SILENCE_US = 120_000_000
 CHOICE = ImageChoice(5, (20, 40, 8), "any", "small", "reached", "own", 2, 1, 3)
@@ -122,3 +123,54 @@ def test_memory_stays_in_its_budget(native: NativeDevice, sizes: tuple[int, ...]
     taken = opened.ram_bytes + native.struct_bytes
     print(f"{neurons} neurons: {taken} bytes, {client_of(native).info.input_slots} slots left")
     assert taken <= 11.5 * 1024 + 39 * neurons
+
+
+BOARD_BYTES = 86 << 10
+
+
+@pytest.mark.parametrize("sizes", [(784, 256, 128, 10), (784, 1024, 10), (128, 512, 256, 80)])
+def test_memory_is_16_bytes_per_neuron_and_16_kib(native: NativeDevice, sizes: tuple[int, ...]) -> None:
+    """All the core takes but for the input slots and the list of a batch, which grows with them. The pointers of this
+    machine are twice as long as a board's, so a board takes less."""
+    choice = ImageChoice(1, sizes, "any", "small", "reached", "own", 0, 0, 1)
+    opened = native.boot(image_bytes(build_image(choice)), scratch_bytes=BOARD_BYTES)
+    assert opened.result == 0
+    neurons = sum(sizes[1:])
+    taken = opened.ram_bytes + native.struct_bytes
+    print(f"{neurons} neurons: {taken} bytes of {16 * neurons + 16384}")
+    assert taken <= 16 * neurons + 16384
+
+
+def board_sums(sizes: tuple[int, ...], domains: str) -> ImageChoice:
+    return ImageChoice(4, sizes, "any", "small", "reached", domains, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("choice", "small_kib", "is_larger"),
+    [
+        (board_sums((60, 200, 200, 100), "own"), 64, True),
+        (board_sums((60, 200, 200, 100), "split"), 64, True),
+        (board_sums((30, 90, 60, 9), "mixed"), 18, True),
+        (board_sums((6, 30, 25, 24, 23, 22, 9), "own"), 64, False),
+    ],
+)
+def test_sums_of_32_bits_move_the_codes_as_those_of_64(
+    native: NativeDevice, choice: ImageChoice, small_kib: int, is_larger: bool
+) -> None:
+    """A small memory holds few samples, so that 32 bits are known to hold their sums; in a larger one they are not. The
+    last image needs 64 bits in either."""
+    image = build_image(choice)
+    ends, taken = [], []
+    for kib in (small_kib, 255):
+        opened = native.boot(image_bytes(image), scratch_bytes=kib << 10)
+        assert opened.result == 0
+        taken.append(opened.ram_bytes)
+        chip = client_of(native)
+        chip.load_samples(samples(image, 16))
+        chip.learn_start(LearnSettings(hidden_dither_code=60, output_dither_code=40, rate_q8=900))
+        for step in range(6):
+            chip.learn_loaded(np.arange(16), np.arange(16) % image.n_classes, 900 - step)
+        ends.append(chip.read_codes()[0].tolist())
+    assert (taken[1] > taken[0]) == is_larger
+    assert ends[0] == ends[1]
+    assert len(set(ends[0])) > 3
