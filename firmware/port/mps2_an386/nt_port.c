@@ -13,6 +13,7 @@
 #define TICK_HZ 100u
 #define DRAIN_POLLS 40000u
 #define NV_AREA_BYTES 0x10000u
+#define NV_WORD_BYTES 4u
 
 #define UART_DATA NT_REGISTER(0x40004000u)
 #define UART_STATE NT_REGISTER(0x40004004u)
@@ -33,6 +34,54 @@ extern uint8_t nt_scratch_start[], nt_scratch_end[], nt_image_start[], nt_image_
 extern uint32_t nt_psram_start[];
 
 static struct nt_link link;
+
+/* Where the emulator asks for a power failure: the number of the word programmed or area erased, from now, at which
+ * this board stops, half done. 0, as in a fresh file of zeros: never. */
+static volatile uint32_t *fuse;
+
+static int fuse_burns(void)
+{
+    if (*fuse > 1)
+        --*fuse;
+    else if (*fuse == 1)
+        return 1;
+    return 0;
+}
+
+/* Nothing answers any more, and nothing changes, until the emulator is ended. */
+static _Noreturn void power_lost(void)
+{
+    *fuse = 0; /* tells the emulator that what was to be half done is half done */
+    __asm volatile("cpsid i" ::: "memory");
+    for (;;)
+        __asm volatile("wfi");
+}
+
+static int nv_program(void *context, int area, uint32_t offset, const uint8_t *data, size_t length)
+{
+    int result = 0;
+
+    for (size_t at = 0; at < length && result >= 0; at += NV_WORD_BYTES) {
+        if (fuse_burns()) {
+            const uint8_t torn[NV_WORD_BYTES] = {data[at], data[at + 1], 0xFF, 0xFF};
+
+            (void)nt_nv_ram_program(context, area, offset + (uint32_t)at, torn, NV_WORD_BYTES);
+            power_lost();
+        }
+        result = nt_nv_ram_program(context, area, offset + (uint32_t)at, data + at, NV_WORD_BYTES);
+    }
+    return result;
+}
+
+static int nv_erase(void *context, int area)
+{
+    if (fuse_burns()) {
+        for (uint32_t at = 0; at < NV_AREA_BYTES / 8; at++) /* the first half; the rest stays as it was */
+            nt_psram_start[(uint32_t)area * NV_AREA_BYTES / 4 + at] = UINT32_MAX;
+        power_lost();
+    }
+    return nt_nv_ram_erase(context, area);
+}
 
 void nt_port_rx_irq(void)
 {
@@ -122,18 +171,19 @@ const struct nt_hal *nt_port_init(void)
         .idle_wait = idle_wait,
         .watchdog_feed = watchdog_feed,
         .nv_read = nt_nv_ram_read,
-        .nv_program = nt_nv_ram_program,
-        .nv_erase = nt_nv_ram_erase,
+        .nv_program = nv_program,
+        .nv_erase = nv_erase,
         .uid_read = uid_read,
         .reset = reset,
         .nv_area_bytes = NV_AREA_BYTES,
-        .nv_word_bytes = 4,
+        .nv_word_bytes = NV_WORD_BYTES,
         .image = nt_image_start,
     };
 
     hal.reset_reason = nt_retained_reason_take(NT_RESET_REASON_POWER_ON);
     hal.image_bytes = nt_port_image_bytes(nt_image_start, (size_t)nt_image_capacity);
-    /* The areas, and behind them the word that tells a fresh file of zeros from one that was used. */
+    /* The areas; behind them the word that tells a fresh file of zeros from one that was used, and the fuse. */
+    fuse = nt_psram_start + 2 * NV_AREA_BYTES / 4 + 1;
     nt_nv_ram_init(nt_psram_start, NV_AREA_BYTES, nt_psram_start + 2 * NV_AREA_BYTES / 4);
     FPGA_PRESCALE = CORE_HZ / 1000000u - 1u;
     nt_tick_start(CORE_HZ / TICK_HZ);
