@@ -9,10 +9,6 @@ import pytest
 from tests.device.native import NativeDevice
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fuzz: builds and runs the fuzzers; needs clang with libFuzzer")
-
-
 @pytest.fixture(scope="module")
 def native() -> Iterator[NativeDevice]:
     device = NativeDevice()

@@ -36,7 +36,6 @@ def test_seeds_are_clean(build: Path, name: str) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_half_a_minute_finds_nothing(build: Path) -> None:
     found = dict(re.findall(r"(\w+): cov: \d+ edges, (\d+) executions", make("run", build, "SECONDS=30")))

@@ -28,11 +28,11 @@ int nt_posix_nv_adopt(int file)
 
 static int unnamed_file_open(void)
 {
-    char name[] = "/tmp/nt-nv-XXXXXX";
-    int file = mkstemp(name);
+    FILE *unnamed = tmpfile();
+    int file = unnamed ? dup(fileno(unnamed)) : -1;
 
-    if (file >= 0)
-        unlink(name);
+    if (unnamed)
+        fclose(unnamed);
     return file;
 }
 
