@@ -17,7 +17,15 @@ from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
 from nt_model.image_file import write_image
 
-NETWORKS = {"small": (64, 32, 10), "digits": (784, 128, 10), "two hidden": (256, 128, 64, 10)}
+NETWORKS = {
+    "small": (64, 32, 10),
+    "digits": (784, 128, 10),
+    "two hidden": (256, 128, 64, 10),
+    "mnist": (784, 256, 128, 10),
+}
+CLOCK_MHZ = 168
+CYCLES_PER_INSTRUCTION = 1.5
+"""Assumed, not measured: loads and taken branches of a Cortex-M4 cost two cycles and more, most else one."""
 ACTIVE = 0.25
 """Share of active inputs in nt_bench.c."""
 WEIGHT_VARIANCE = 56 / 3
@@ -85,8 +93,9 @@ def _table(name: str, rows: list[dict[str, int | str]]) -> None:
 def _docs_table(results: dict[str, list[dict[str, int | str]]]) -> str:
     """One row per network and kernel table, at one time step."""
     lines = [
-        "| network | kernels | kernel alone | whole pass | passes per sample learned |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| network | kernels | kernel alone | whole pass | passes per sample learned | instructions per inference "
+        f"| instructions per sample learned | predicted at {CLOCK_MHZ} MHz: inference, sample learned |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, rows in results.items():
         kernels, alone, whole = "", 0.0, 0.0
@@ -100,8 +109,17 @@ def _docs_table(results: dict[str, list[dict[str, int | str]]]) -> str:
                 whole = int(row["instructions"]) / int(row["synapses"])
             elif kind == "learn" and row["steps"] == 1:
                 sizes = "-".join(map(str, NETWORKS[name]))
-                lines.append(f"| {sizes} | {kernels} | {alone:.2f} | {whole:.2f} | {_passes(row):.2f} |")
+                costs = f"{alone:.2f} | {whole:.2f} | {_passes(row):.2f} | {_instructions_text(row)}"
+                lines.append(f"| {sizes} | {kernels} | {costs} |")
     return "\n".join(lines)
+
+
+def _instructions_text(row: dict[str, int | str]) -> str:
+    """Cells of the instructions per inference and per sample learned, and of the predicted times, in us."""
+    inference = int(row["forward"])
+    learned = round(_passes(row) * inference)
+    times = [count * CYCLES_PER_INSTRUCTION / CLOCK_MHZ for count in (inference, learned)]
+    return f"{inference:,} | {learned:,} | {times[0]:,.0f} us, {times[1]:,.0f} us"
 
 
 def _passes(row: dict[str, int | str]) -> float:
