@@ -6,7 +6,7 @@
 
 #define NT_PROTOCOL_MAJOR 1u
 #define NT_PROTOCOL_MINOR 0u
-#define NT_SCHEMA_HASH 0x003CAE0Cu
+#define NT_SCHEMA_HASH 0xB87B0242u
 #define NT_BASE_MAX_PAYLOAD 512u
 #define NT_BASE_WINDOW 8u
 #define NT_RESPONSE_BIT 0x80u
@@ -34,6 +34,7 @@
 #define NT_ERR_NV_FAILED 20u /* the non-volatile memory refused the write */
 #define NT_ERR_BUSY 21u /* the device cannot take this now */
 #define NT_ERR_NO_RESULT 22u /* no PRESENT has a result at that offset; index = offset, limit = bytes kept */
+#define NT_ERR_NO_IMAGE 23u /* the board holds no chip image that it can use */
 
 /* Why the device booted last. */
 #define NT_RESET_REASON_POWER_ON 0u /* supply came up */
@@ -57,7 +58,9 @@
 #define NT_CAP_DITHER 2u /* spikes at code + d and code - d can be read */
 #define NT_CAP_MEMBRANE 4u /* membranes of the last layer can be read */
 #define NT_CAP_DEVICE_LOOP 8u /* the device can learn by itself */
-#define NT_CAP_NON_VOLATILE 16u /* codes can be committed */
+#define NT_CAP_NON_VOLATILE 16u /* codes and corrections can be committed */
+#define NT_CAP_STIMULATE 32u /* a single layer can be driven with given events */
+#define NT_CAP_CORRECTIONS 64u /* the device can correct the codes of each domain */
 
 /* What PRESENT brings back. */
 #define NT_READOUT_HIDDEN 1u /* the hidden layers too, before the last one */
@@ -148,6 +151,30 @@
 #define NT_CODES_WRITE_RSP_SIZE 4u /* bytes of the fixed part */
 #define NT_CODES_WRITE_RSP_REVISION_AT 0u /* u32 */
 
+/* Corrections of the domains start .. start + count - 1. */
+#define NT_TYPE_CORRECTION_READ_REQ 0x12u
+#define NT_CORRECTION_READ_REQ_SIZE 6u /* bytes of the fixed part */
+#define NT_CORRECTION_READ_REQ_START_AT 0u /* u32 */
+#define NT_CORRECTION_READ_REQ_COUNT_AT 4u /* u16 */
+
+/* Answer to CORRECTION_READ. */
+#define NT_TYPE_CORRECTION_READ_RSP 0x92u
+#define NT_CORRECTION_READ_RSP_SIZE 4u /* bytes of the fixed part */
+#define NT_CORRECTION_READ_RSP_REVISION_AT 0u /* u32 */
+#define NT_CORRECTION_READ_RSP_CORRECTIONS_AT 4u /* u32[] */
+
+/* Compare-and-set of the corrections of the domains from start on. Each frame is applied as a whole, and refused with SLEW_LIMIT where a supply would move too far. */
+#define NT_TYPE_CORRECTION_WRITE_REQ 0x13u
+#define NT_CORRECTION_WRITE_REQ_SIZE 8u /* bytes of the fixed part */
+#define NT_CORRECTION_WRITE_REQ_BASE_REVISION_AT 0u /* u32 */
+#define NT_CORRECTION_WRITE_REQ_START_AT 4u /* u32 */
+#define NT_CORRECTION_WRITE_REQ_CORRECTIONS_AT 8u /* u32[] */
+
+/* Answer to CORRECTION_WRITE. */
+#define NT_TYPE_CORRECTION_WRITE_RSP 0x93u
+#define NT_CORRECTION_WRITE_RSP_SIZE 4u /* bytes of the fixed part */
+#define NT_CORRECTION_WRITE_RSP_REVISION_AT 0u /* u32 */
+
 /* Events of samples, beginning at `offset` of `slot` and running on into the following slots. A sample is steps * inputs elements, step by step. */
 #define NT_TYPE_INPUT_LOAD_REQ 0x20u
 #define NT_INPUT_LOAD_REQ_SIZE 12u /* bytes of the fixed part */
@@ -188,6 +215,21 @@
 #define NT_RESULT_RSP_SIZE 0u /* bytes of the fixed part */
 #define NT_RESULT_RSP_DATA_AT 0u /* u8[] */
 
+/* Drives one layer alone with given events, the same in every time step, from rest; the layers around it keep still. Gives the spikes of each of the neurons start .. start + count - 1 over all steps of all repeats. */
+#define NT_TYPE_STIMULATE_REQ 0x23u
+#define NT_STIMULATE_REQ_SIZE 9u /* bytes of the fixed part */
+#define NT_STIMULATE_REQ_LAYER_AT 0u /* u8 */
+#define NT_STIMULATE_REQ_N_STEPS_AT 1u /* u8, step */
+#define NT_STIMULATE_REQ_N_REPEATS_AT 2u /* u8 */
+#define NT_STIMULATE_REQ_START_AT 3u /* u32 */
+#define NT_STIMULATE_REQ_COUNT_AT 7u /* u16 */
+#define NT_STIMULATE_REQ_EVENTS_AT 9u /* u8[] */
+
+/* Answer to STIMULATE. */
+#define NT_TYPE_STIMULATE_RSP 0xA3u
+#define NT_STIMULATE_RSP_SIZE 0u /* bytes of the fixed part */
+#define NT_STIMULATE_RSP_COUNTS_AT 0u /* u8[], spike */
+
 /* Starts the device loop from the present codes, with empty accumulators. Asked again with the step it stands at, before any LEARN, it changes nothing. */
 #define NT_TYPE_LEARN_START_REQ 0x30u
 #define NT_LEARN_START_REQ_SIZE 11u /* bytes of the fixed part */
@@ -218,7 +260,19 @@
 #define NT_LEARN_RSP_LEARNING_STEP_AT 0u /* u32 */
 #define NT_LEARN_RSP_REVISION_AT 4u /* u32 */
 
-/* Persists the codes. */
+/* What the device loop keeps between steps, for the codes start .. start + count - 1. */
+#define NT_TYPE_LEARN_STATE_REQ 0x32u
+#define NT_LEARN_STATE_REQ_SIZE 6u /* bytes of the fixed part */
+#define NT_LEARN_STATE_REQ_START_AT 0u /* u32 */
+#define NT_LEARN_STATE_REQ_COUNT_AT 4u /* u16 */
+
+/* Answer to LEARN_STATE. */
+#define NT_TYPE_LEARN_STATE_RSP 0xB2u
+#define NT_LEARN_STATE_RSP_SIZE 4u /* bytes of the fixed part */
+#define NT_LEARN_STATE_RSP_LEARNING_STEP_AT 0u /* u32 */
+#define NT_LEARN_STATE_RSP_STATE_AT 4u /* u8[] */
+
+/* Persists codes and corrections. */
 #define NT_TYPE_COMMIT_REQ 0x40u
 #define NT_COMMIT_REQ_SIZE 4u /* bytes of the fixed part */
 #define NT_COMMIT_REQ_REVISION_AT 0u /* u32 */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.messages import Capability
+from nt_model.correction import Corrections
 from nt_model.learn import LearnSettings
+from nt_model.stimulus import Stimulus
 
 ByteArray = NDArray[np.uint8]
 
 
-__all__ = ["Capability", "Chip", "ChipInfo", "ChipStatus", "Dither", "Readout", "Response", "Traffic"]
+__all__ = ["Capability", "Chip", "ChipInfo", "ChipStatus", "Dither", "Readout", "Response", "Shot", "Traffic"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,15 @@ class Response:
     membrane_q8: NDArray[np.int32] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One measurement of the bench: `codes` (n_codes,) uint8 to be written first, or None for those that are there,
+    and the stimulus."""
+
+    codes: ByteArray | None
+    stimulus: Stimulus
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Bytes and frames on the wire since the link was opened, both directions, retransmissions included."""
@@ -159,6 +171,28 @@ class Chip(Protocol):
         """Load and present any number of samples, in chunks of what the chip can hold, pipelined."""
         ...
 
+    def write_and_present(self, codes: ByteArray, slots: NDArray[np.int64], readout: Readout) -> Response:
+        """`write_codes`, in as many moves as the slew limit asks for, and `present_loaded`, in one exchange."""
+        ...
+
+    def measure(self, shots: Sequence[Shot]) -> tuple[ByteArray, ...]:
+        """Shots in the order given, pipelined (Capability.STIMULATE): spikes of each neuron of the layer driven, one
+        (N,) uint8 per shot. The codes of the last shot stay."""
+        ...
+
+    def read_corrections(self) -> NDArray[np.uint32]:
+        """Corrections of all domains as packed, (n_codes,) uint32 (Capability.CORRECTIONS)."""
+        ...
+
+    def write_corrections(self, corrections: Corrections) -> int:
+        """Correct the codes of all domains (Capability.CORRECTIONS); gives the new revision. The codes stay as they
+        are and mean calibrated codes from now on."""
+        ...
+
+    def learn_state(self) -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
+        """Accumulators (n_codes,) int16 Q8.8 and running means (n_codes,) uint32 Q24.8 of the device loop."""
+        ...
+
     def learn_start(self, settings: LearnSettings) -> None:
         """Start the device loop from the present codes (Capability.DEVICE_LOOP)."""
         ...
@@ -172,7 +206,7 @@ class Chip(Protocol):
         ...
 
     def commit(self) -> int:
-        """Persist the codes (Capability.NON_VOLATILE); gives the generation."""
+        """Persist codes and corrections (Capability.NON_VOLATILE); gives the generation."""
         ...
 
     def close(self) -> None: ...

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import astuple
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil import messages as m
-from nt_hil.chip import ByteArray, ChipInfo, ChipStatus, Readout, Response, Traffic
-from nt_hil.code_forms import code_chunks
+from nt_hil.chip import ByteArray, Readout, Response, Shot
+from nt_hil.codec import Frame
 from nt_hil.exchange import Outgoing
-from nt_hil.hello_info import chip_info
+from nt_hil.learn_state_frames import joined_state, state_requests
+from nt_hil.linked_chip import LinkedChip
 from nt_hil.messages import ChunkFlag
 from nt_hil.records import RecordLayout
-from nt_hil.refusal import SessionLostError, StaleRevisionError
 from nt_hil.sample_frames import checked_samples, joined_records, load_requests, present_requests, record_layout
 from nt_hil.session import Session
-from nt_model.errors import DeviceError, LinkError, UsageError
+from nt_hil.stimulus_frames import joined_counts, stimulus_requests
+from nt_model.errors import UsageError
 from nt_model.learn import LearnSettings
 
 Int64Array = NDArray[np.int64]
-_T = TypeVar("_T")
-READ_ATTEMPTS = 3
-RESETS_BORNE = 3
 
 
-class ChipClient:
+class ChipClient(LinkedChip):
     """A chip behind `session`; says HELLO when made. See `chip.Chip` for the calls.
 
     `present` uses slots that `load_samples` left free; where there are none it takes them all, and the loaded samples
@@ -37,138 +33,17 @@ class ChipClient:
     """
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self._info = chip_info(session.hello())
-        self._codes: ByteArray | None = None
-        self._revision = 0
         self._loaded = 0
         self._samples: ByteArray | None = None
-        self._intended: ByteArray | None = None
-        self._learning = False
-        self._learning_step = 0
-        self.resets_survived = 0
-        self._see_where_it_stands()
+        super().__init__(session)
 
-    @property
-    def info(self) -> ChipInfo:
-        return self._info
+    def _forget_volatile(self) -> None:
+        super()._forget_volatile()
+        self._loaded, self._samples = 0, None
 
-    @property
-    def traffic(self) -> Traffic:
-        return self.session.counter.snapshot()
-
-    def _resync(self) -> None:
-        """After a call that ended without its answers: ask where the chip stands before anything else."""
-        if self.session.broken:
-            self._recover()
-
-    def _ask(self, kind: int, payload: bytes) -> bytes:
-        self._resync()
-        return self.session.exchange([Outgoing(kind, payload)])[0].payload
-
-    def _through_resets(self, call: Callable[[], _T]) -> _T:
-        """`call()`; where the chip boots under way, restore samples and codes and call again.
-
-        Raises:
-            SessionLostError: another host took over, the device loop was running (its state is gone), or the chip
-                boots again and again.
-        """
-        self._resync()
-        for _ in range(RESETS_BORNE):
-            try:
-                return call()
-            except SessionLostError:
-                if not self._recover():
-                    raise
-        return call()
-
-    def _recover(self) -> bool:
-        """Say HELLO again; where the chip has booted, restore samples and codes. True where it has booted."""
-        samples, codes, learning, boots = self._samples, self._intended, self._learning, self._info.boot_count
-        self.reconnect()
-        if self._info.boot_count == boots:
-            return False
-        if learning:
-            raise SessionLostError(
-                "the chip restarted while its own loop was learning",
-                evidence=f"reset reason: {self._info.reset_reason}",
-                next_step="start the device loop again from the last snapshot of the codes",
-            )
-        self._restore(samples, codes)
-        self.resets_survived += 1
-        return True
-
-    def _restore(self, samples: ByteArray | None, codes: ByteArray | None) -> None:
-        """After a boot: the samples that were loaded, and the codes in moves that the slew limit allows."""
-        with suppress(SessionLostError):  # It may boot again; the call that follows will notice.
-            if samples is not None:
-                self._load(samples)
-            if codes is None:
-                return
-            present = self.read_codes()[0].astype(np.int64)
-            while (present != codes).any():
-                present += np.clip(codes - present, -self._info.max_move_code, self._info.max_move_code)
-                self._write(present.astype(np.uint8))
-        self._intended = codes
-
-    def status(self) -> ChipStatus:
-        answer = m.StatusResponse.parse(self._ask(m.StatusRequest.TYPE, m.StatusRequest().pack()))
-        samples, revision, learning, *rest = astuple(answer)
-        return ChipStatus(samples, revision, bool(learning), *rest)
-
-    def read_codes(self) -> tuple[ByteArray, int]:
-        return self._through_resets(self._read_all)
-
-    def _read_all(self) -> tuple[ByteArray, int]:
-        for _ in range(READ_ATTEMPTS):
-            answers = self._read_once()
-            revisions = {answer.revision for answer in answers}
-            if len(revisions) == 1:
-                codes = np.frombuffer(b"".join(answer.codes for answer in answers), np.uint8).copy()
-                self._codes, self._revision = codes, revisions.pop()
-                return codes.copy(), self._revision
-        raise DeviceError(
-            "the codes keep changing while they are read",
-            evidence=f"{READ_ATTEMPTS} attempts",
-            next_step="stop the other program that writes to this chip",
-        )
-
-    def _read_once(self) -> list[m.CodesReadResponse]:
-        room = self._info.max_payload - m.CodesReadResponse.HEAD_SIZE
-        count = self._info.n_codes
-        requests = [m.CodesReadRequest(start, min(room, count - start)) for start in range(0, count, room)]
-        answers = self.session.exchange([Outgoing(request.TYPE, request.pack()) for request in requests])
-        return [m.CodesReadResponse.parse(answer.payload) for answer in answers]
-
-    def write_codes(self, codes: ByteArray) -> int:
-        if codes.dtype != np.uint8 or codes.shape != (self._info.n_codes,):
-            raise UsageError(
-                "codes do not fit the chip",
-                evidence=f"{codes.dtype} {codes.shape}, the chip has {self._info.n_codes} codes",
-            )
-        return self._through_resets(lambda: self._write(codes))
-
-    def _write(self, codes: ByteArray) -> int:
-        before = self._read_all()[0] if self._codes is None else self._codes
-        requests = self._write_requests(before, codes)
-        try:
-            answers = self.session.exchange(requests)
-        except (StaleRevisionError, LinkError):
-            self._codes = None
-            raise
-        self._revision = m.CodesWriteResponse.parse(answers[-1].payload).revision
-        self._codes = self._intended = codes.copy()
-        self.session.counter.code_bytes_written += sum(len(request.payload) for request in requests)
-        return self._revision
-
-    def _write_requests(self, before: ByteArray, after: ByteArray) -> list[Outgoing]:
-        chunks = list(code_chunks(before, after, self._info.max_payload - m.CodesWriteRequest.HEAD_SIZE))
-        requests = []
-        for index, chunk in enumerate(chunks):
-            place = (ChunkFlag.FIRST if index == 0 else 0) | (ChunkFlag.LAST if index == len(chunks) - 1 else 0)
-            request = m.CodesWriteRequest(self._revision, place, chunk.form, chunk.start, chunk.data)
-            requests.append(Outgoing(request.TYPE, request.pack()))
-        return requests
+    def _restorers(self) -> Sequence[Callable[[], None]]:
+        reload = [] if self._samples is None else [partial(self._load, self._samples)]
+        return [*reload, *super()._restorers()]
 
     def load_samples(self, x: ByteArray) -> None:
         samples = checked_samples(x, self._info.layer_sizes[0])
@@ -181,10 +56,9 @@ class ChipClient:
         self._through_resets(lambda: self._load(samples))
 
     def _load(self, samples: ByteArray) -> None:
-        self._loaded = 0
+        self._loaded, self._samples = 0, samples
         self.session.exchange(list(load_requests(samples, 0, self._info.max_payload)))
         self._loaded = len(samples)
-        self._samples = samples
 
     def _checked_slots(self, slots: Int64Array) -> Int64Array:
         if len(slots) and not 0 <= int(slots.min()) <= int(slots.max()) < self._loaded:
@@ -223,6 +97,46 @@ class ChipClient:
             requests += present_requests(slots, layout, readout, self._info.max_payload)
         return layout.unpack(joined_records(self._through_resets(lambda: self.session.exchange(requests))))
 
+    def write_and_present(self, codes: ByteArray, slots: Int64Array, readout: Readout) -> Response:
+        layout = self._layout(readout, None)
+        requests = list(present_requests(self._checked_slots(slots), layout, readout, self._info.max_payload))
+        return layout.unpack(joined_records(self._through_resets(lambda: self._written_first([codes], [requests])[0])))
+
+    def _written_first(
+        self, codes: Sequence[ByteArray | None], requests: Sequence[list[Outgoing]]
+    ) -> list[list[Frame]]:
+        """Requests, each list after its codes were written, all in one exchange; answers of each list."""
+        before = self._read_all()[0] if self._codes is None else self._codes
+        outgoing: list[Outgoing] = []
+        spans = []
+        revision, code_bytes = self._revision, 0
+        for after, asked in zip(codes, requests, strict=True):
+            for move in () if after is None else self._moves(before, after):
+                writes = self._write_requests(before, move, revision)
+                code_bytes += sum(len(request.payload) for request in writes)
+                outgoing += writes
+                before, revision = move, (revision + 1) & 0xFFFFFFFF
+            spans.append(slice(len(outgoing), len(outgoing) + len(asked)))
+            outgoing += asked
+        self._codes = None
+        answers = self.session.exchange(outgoing)
+        self._codes, self._revision = before.copy(), revision
+        if any(after is not None for after in codes):
+            self._intended = before.copy()
+        self.session.counter.code_bytes_written += code_bytes
+        return [answers[span] for span in spans]
+
+    def measure(self, shots: Sequence[Shot]) -> tuple[ByteArray, ...]:
+        requests = [stimulus_requests(shot.stimulus, self._info) for shot in shots]
+        codes = [shot.codes for shot in shots]
+        answers = self._through_resets(lambda: self._written_first(codes, requests))
+        return tuple(joined_counts(part) for part in answers)
+
+    def learn_state(self) -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
+        self._resync()
+        requests = state_requests(self._info)
+        return joined_state(self.session.exchange(requests))
+
     def learn_start(self, settings: LearnSettings) -> None:
         request = m.LearnStartRequest(
             self._learning_step,
@@ -256,47 +170,3 @@ class ChipClient:
         self._codes = self._intended = None
         answer = m.LearnResponse.parse(self.session.exchange(requests)[-1].payload)
         self._learning_step = answer.learning_step
-
-    def commit(self) -> int:
-        self._resync()
-        if self._codes is None:
-            self.read_codes()
-        request = m.CommitRequest(self._revision)
-        return m.CommitResponse.parse(self._ask(request.TYPE, request.pack())).nv_generation
-
-    def reset(self) -> None:
-        """Boot the chip and open a new session; codes are those last committed, samples and learning state are gone."""
-        # Where the answer is lost, the repeated request meets a chip that has booted and knows no session.
-        with suppress(SessionLostError):
-            self._ask(m.ResetRequest.TYPE, m.ResetRequest().pack())
-        self.reconnect()
-
-    def reconnect(self) -> ChipInfo:
-        """Say HELLO again, over the same link, and ask where the chip stands.
-
-        Where it has not booted meanwhile, loaded samples and the device loop go on; else they are gone.
-        """
-        before = self._info
-        self._info = chip_info(self.session.hello())
-        self._codes = None
-        if self._info.boot_count != before.boot_count or self._info.uid != before.uid:
-            self._loaded, self._samples, self._intended = 0, None, None
-        self._see_where_it_stands()
-        return self._info
-
-    def _see_where_it_stands(self) -> None:
-        status = self.status()
-        self._learning, self._learning_step = status.learning, status.learning_step
-
-    def close(self) -> None:
-        """Say GOODBYE and close the link; the chip keeps its state.
-
-        Without a GOODBYE the chip takes the host for lost and goes back to its committed codes after a while. A chip
-        that does not answer it any more is left to just that.
-        """
-        try:
-            # A link that fails here has nothing left to lose: what was asked of the chip has been answered.
-            with suppress(LinkError):
-                self.session.goodbye()
-        finally:
-            self.session.close()

@@ -12,7 +12,7 @@ from nt_hil.payload import check_size, pack_tail, parse_tail
 
 PROTOCOL_MAJOR = 1
 PROTOCOL_MINOR = 0
-SCHEMA_HASH = 0x003CAE0C
+SCHEMA_HASH = 0xB87B0242
 BASE_MAX_PAYLOAD = 512
 BASE_WINDOW = 8
 RESPONSE_BIT = 0x80
@@ -22,11 +22,15 @@ MESSAGE_NAMES = {
     0x02: "STATUS",
     0x10: "CODES_READ",
     0x11: "CODES_WRITE",
+    0x12: "CORRECTION_READ",
+    0x13: "CORRECTION_WRITE",
     0x20: "INPUT_LOAD",
     0x21: "PRESENT",
     0x22: "RESULT",
+    0x23: "STIMULATE",
     0x30: "LEARN_START",
     0x31: "LEARN",
+    0x32: "LEARN_STATE",
     0x40: "COMMIT",
     0x50: "RESET",
     0x51: "GOODBYE",
@@ -59,6 +63,7 @@ class ErrorCode(IntEnum):
     NV_FAILED = 20  # the non-volatile memory refused the write
     BUSY = 21  # the device cannot take this now
     NO_RESULT = 22  # no PRESENT has a result at that offset; index = offset, limit = bytes kept
+    NO_IMAGE = 23  # the board holds no chip image that it can use
 
 
 class ResetReason(IntEnum):
@@ -94,7 +99,9 @@ class Capability(IntFlag):
     DITHER = 2  # spikes at code + d and code - d can be read
     MEMBRANE = 4  # membranes of the last layer can be read
     DEVICE_LOOP = 8  # the device can learn by itself
-    NON_VOLATILE = 16  # codes can be committed
+    NON_VOLATILE = 16  # codes and corrections can be committed
+    STIMULATE = 32  # a single layer can be driven with given events
+    CORRECTIONS = 64  # the device can correct the codes of each domain
 
 
 class ReadoutFlag(IntFlag):
@@ -367,6 +374,104 @@ class CodesWriteResponse:
 
 
 @dataclass(frozen=True)
+class CorrectionReadRequest:
+    """Corrections of the domains start .. start + count - 1.
+
+    Attributes:
+        start: u32.
+        count: u16.
+    """
+
+    TYPE: ClassVar[int] = 0x12
+    HEAD_SIZE: ClassVar[int] = 6
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<IH")
+    start: int
+    count: int
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.start, self.count)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> CorrectionReadRequest:
+        check_size("CorrectionReadRequest", payload, 6, 0)
+        return cls(*cls._HEAD.unpack_from(payload))
+
+
+@dataclass(frozen=True)
+class CorrectionReadResponse:
+    """Answer to CORRECTION_READ.
+
+    Attributes:
+        revision: u32; of codes and corrections.
+        corrections: u32[].
+    """
+
+    TYPE: ClassVar[int] = 0x92
+    HEAD_SIZE: ClassVar[int] = 4
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<I")
+    revision: int
+    corrections: tuple[int, ...]
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.revision) + pack_tail(self.corrections, 4)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> CorrectionReadResponse:
+        check_size("CorrectionReadResponse", payload, 4, 4)
+        (revision,) = cls._HEAD.unpack_from(payload)
+        return cls(revision, parse_tail(payload[4:], 4))
+
+
+@dataclass(frozen=True)
+class CorrectionWriteRequest:
+    """Compare-and-set of the corrections of the domains from start on. Each frame is applied as a whole, and refused with SLEW_LIMIT where a supply would move too far.
+
+    Attributes:
+        base_revision: u32.
+        start: u32.
+        corrections: u32[].
+    """
+
+    TYPE: ClassVar[int] = 0x13
+    HEAD_SIZE: ClassVar[int] = 8
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<II")
+    base_revision: int
+    start: int
+    corrections: tuple[int, ...]
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.base_revision, self.start) + pack_tail(self.corrections, 4)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> CorrectionWriteRequest:
+        check_size("CorrectionWriteRequest", payload, 8, 4)
+        (base_revision, start,) = cls._HEAD.unpack_from(payload)
+        return cls(base_revision, start, parse_tail(payload[8:], 4))
+
+
+@dataclass(frozen=True)
+class CorrectionWriteResponse:
+    """Answer to CORRECTION_WRITE.
+
+    Attributes:
+        revision: u32; the new one.
+    """
+
+    TYPE: ClassVar[int] = 0x93
+    HEAD_SIZE: ClassVar[int] = 4
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<I")
+    revision: int
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.revision)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> CorrectionWriteResponse:
+        check_size("CorrectionWriteResponse", payload, 4, 0)
+        return cls(*cls._HEAD.unpack_from(payload))
+
+
+@dataclass(frozen=True)
 class InputLoadRequest:
     """Events of samples, beginning at `offset` of `slot` and running on into the following slots. A sample is steps * inputs elements, step by step.
 
@@ -517,6 +622,60 @@ class ResultResponse:
 
 
 @dataclass(frozen=True)
+class StimulateRequest:
+    """Drives one layer alone with given events, the same in every time step, from rest; the layers around it keep still. Gives the spikes of each of the neurons start .. start + count - 1 over all steps of all repeats.
+
+    Attributes:
+        layer: u8; 0: the first.
+        n_steps: u8, step; of one repeat, at least 1.
+        n_repeats: u8; at least 1; n_steps * n_repeats at most 255.
+        start: u32.
+        count: u16.
+        events: u8[]; records of 3 bytes: u16 input of the layer, u8 events; inputs ascend, the others are silent.
+    """
+
+    TYPE: ClassVar[int] = 0x23
+    HEAD_SIZE: ClassVar[int] = 9
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<BBBIH")
+    layer: int
+    n_steps: int
+    n_repeats: int
+    start: int
+    count: int
+    events: bytes
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.layer, self.n_steps, self.n_repeats, self.start, self.count) + self.events
+
+    @classmethod
+    def parse(cls, payload: bytes) -> StimulateRequest:
+        check_size("StimulateRequest", payload, 9, 1)
+        (layer, n_steps, n_repeats, start, count,) = cls._HEAD.unpack_from(payload)
+        return cls(layer, n_steps, n_repeats, start, count, payload[9:])
+
+
+@dataclass(frozen=True)
+class StimulateResponse:
+    """Answer to STIMULATE.
+
+    Attributes:
+        counts: u8[], spike.
+    """
+
+    TYPE: ClassVar[int] = 0xA3
+    HEAD_SIZE: ClassVar[int] = 0
+    counts: bytes
+
+    def pack(self) -> bytes:
+        return self.counts
+
+    @classmethod
+    def parse(cls, payload: bytes) -> StimulateResponse:
+        check_size("StimulateResponse", payload, 0, 1)
+        return cls(payload)
+
+
+@dataclass(frozen=True)
 class LearnStartRequest:
     """Starts the device loop from the present codes, with empty accumulators. Asked again with the step it stands at, before any LEARN, it changes nothing.
 
@@ -626,8 +785,57 @@ class LearnResponse:
 
 
 @dataclass(frozen=True)
+class LearnStateRequest:
+    """What the device loop keeps between steps, for the codes start .. start + count - 1.
+
+    Attributes:
+        start: u32.
+        count: u16.
+    """
+
+    TYPE: ClassVar[int] = 0x32
+    HEAD_SIZE: ClassVar[int] = 6
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<IH")
+    start: int
+    count: int
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.start, self.count)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> LearnStateRequest:
+        check_size("LearnStateRequest", payload, 6, 0)
+        return cls(*cls._HEAD.unpack_from(payload))
+
+
+@dataclass(frozen=True)
+class LearnStateResponse:
+    """Answer to LEARN_STATE.
+
+    Attributes:
+        learning_step: u32; steps done.
+        state: u8[]; records of 6 bytes: i16 accumulator Q8.8, u32 running mean Q24.8.
+    """
+
+    TYPE: ClassVar[int] = 0xB2
+    HEAD_SIZE: ClassVar[int] = 4
+    _HEAD: ClassVar[struct.Struct] = struct.Struct("<I")
+    learning_step: int
+    state: bytes
+
+    def pack(self) -> bytes:
+        return self._HEAD.pack(self.learning_step) + self.state
+
+    @classmethod
+    def parse(cls, payload: bytes) -> LearnStateResponse:
+        check_size("LearnStateResponse", payload, 4, 1)
+        (learning_step,) = cls._HEAD.unpack_from(payload)
+        return cls(learning_step, payload[4:])
+
+
+@dataclass(frozen=True)
 class CommitRequest:
-    """Persists the codes.
+    """Persists codes and corrections.
 
     Attributes:
         revision: u32; that the host means to persist.

@@ -57,6 +57,10 @@ _CAUSES = {
     ErrorCode.NO_CAPABILITY: ("the chip cannot do this", "see its capabilities with `nt-host info`"),
     ErrorCode.NV_FAILED: ("the chip's non-volatile memory refused the write", "try again; then replace the chip"),
     ErrorCode.BUSY: ("the chip is busy", "try again"),
+    ErrorCode.NO_IMAGE: (
+        "the board holds no chip image that it can use",
+        "write one to its flash, see docs/firmware.md",
+    ),
     ErrorCode.NO_RESULT: ("the chip has no result to read on from", "present again"),
 }
 

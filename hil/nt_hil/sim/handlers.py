@@ -11,6 +11,7 @@ from nt_hil.messages import Capability, ErrorCode, ReadoutFlag
 from nt_hil.payload import PayloadError
 from nt_hil.records import RecordLayout
 from nt_hil.refusal import Refusal
+from nt_hil.sim import bench_handlers
 from nt_hil.sim.simchip import SimChip
 from nt_model.learn import LearnSettings
 
@@ -131,6 +132,10 @@ HANDLERS: dict[int, Handler] = {
     m.LearnStartRequest.TYPE: _learn_start,
     m.LearnRequest.TYPE: _learn,
     m.CommitRequest.TYPE: _commit,
+    m.CorrectionReadRequest.TYPE: bench_handlers.correction_read,
+    m.CorrectionWriteRequest.TYPE: bench_handlers.correction_write,
+    m.StimulateRequest.TYPE: bench_handlers.stimulate,
+    m.LearnStateRequest.TYPE: bench_handlers.learn_state,
 }
 
 

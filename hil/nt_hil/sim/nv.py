@@ -15,11 +15,12 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class NvContent:
-    """What survives a reset: `codes_hex` is empty as long as nothing was committed."""
+    """What survives a reset: both texts are empty as long as nothing was committed."""
 
     boot_count: int = 0
     generation: int = 0
     codes_hex: str = ""
+    corrections_hex: str = ""
 
 
 class NvStore(Protocol):

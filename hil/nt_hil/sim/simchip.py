@@ -20,7 +20,9 @@ from nt_model.engine import Engine
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
+from nt_model.operating import Operating
 from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Silicon
+from nt_model.stimulus import Stimulus, stimulate
 
 ByteArray = NDArray[np.uint8]
 Int64Array = NDArray[np.int64]
@@ -33,6 +35,8 @@ ALL_CAPABILITIES = (
     | Capability.MEMBRANE
     | Capability.DEVICE_LOOP
     | Capability.NON_VOLATILE
+    | Capability.STIMULATE
+    | Capability.CORRECTIONS
 )
 
 
@@ -83,7 +87,12 @@ class SimChip:
         self.reset_reason = reason
         stored = np.frombuffer(bytes.fromhex(content.codes_hex), np.uint8)
         fresh = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
-        self.bank = CodeBank(stored if len(stored) == self.image.n_codes else fresh, self.options.limits)
+        corrections = np.frombuffer(bytes.fromhex(content.corrections_hex), np.uint32)
+        self.bank = CodeBank(
+            stored if len(stored) == self.image.n_codes else fresh,
+            self.options.limits,
+            corrections if len(corrections) == self.image.n_codes else None,
+        )
         self.learner = Learner(self.image.n_classes)
         self.slots.clear()
         self.result = b""
@@ -112,16 +121,19 @@ class SimChip:
         self.samples_presented += x.shape[0]
         self._steps_done += x.shape[0] * x.shape[1]
 
+    def _point(self, codes: ByteArray) -> Operating:
+        """Operating point at calibrated `codes` under the present conditions."""
+        conditions = self._silicon.conditions_at(self.samples_presented)
+        return self._points.at(self.bank.dac_codes(codes), conditions)
+
     def _forward(self, x: ByteArray) -> tuple[Planes, NDArray[np.int32]]:
         """Plain spikes, and the last layer's membranes as compared in the last step, of x (B, T, M)."""
-        conditions = self._silicon.conditions_at(self.samples_presented)
-        done = self._engine.forward(self._points.at(self.bank.codes, conditions), x, self._steps_done)
+        done = self._engine.forward(self._point(self.bank.codes), x, self._steps_done)
         return done.counts, done.compared_q8[-1]
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> Spikes:
-        conditions = self._silicon.conditions_at(self.samples_presented)
         points = [
-            self._points.at(codes, conditions)
+            self._point(codes)
             for codes in (
                 self.bank.codes,
                 dithered_codes(self.image, self.bank.codes, settings, 1),
@@ -154,6 +166,14 @@ class SimChip:
             planes = planes or (plain,)
             membrane = compared if layout.flags & ReadoutFlag.MEMBRANE else None
         return layout.pack(planes, membrane)
+
+    def stimulate(self, stimulus: Stimulus) -> ByteArray:
+        """Spikes of every neuron of the layer, (N,) uint8; the conditions are those of the first repeat."""
+        operating = self._point(self.bank.codes).layers[stimulus.layer]
+        counts = stimulate(self.image.layers[stimulus.layer], operating, stimulus, self._steps_done)
+        self.samples_presented += stimulus.n_repeats
+        self._steps_done += stimulus.n_repeats * stimulus.n_steps
+        return counts
 
     def learn_start(self, request: LearnStartRequest) -> int:
         self.require(Capability.DEVICE_LOOP)
@@ -194,11 +214,12 @@ class SimChip:
         )
 
     def commit(self, revision: int) -> int:
-        """Persist the codes; gives the generation."""
+        """Persist codes and corrections; gives the generation."""
         self.require(Capability.NON_VOLATILE)
         if revision != self.bank.revision:
             raise Refusal(ErrorCode.STALE_REVISION, seen=self.bank.revision)
-        content = NvContent(self.nv.boot_count, self.nv.generation + 1, self.bank.codes.tobytes().hex())
+        codes, corrections = self.bank.codes.tobytes().hex(), self.bank.corrections.tobytes().hex()
+        content = NvContent(self.nv.boot_count, self.nv.generation + 1, codes, corrections)
         try:
             self._nv.save(content)
         except OSError as error:
