@@ -20,7 +20,7 @@ from nt_calib.patterns import Pattern, strong_patterns
 from nt_calib.reads import Reads
 from nt_calib.result import Calibration, Conditions, Cost, LayerFindings
 from nt_calib.verdict import Verdict, judge_neurons
-from nt_calib.verify import gain_error, read_back
+from nt_calib.verify import gain_error, in_reach, read_back
 from nt_hil.chip import Capability, Chip
 from nt_model.correction import Corrections
 from nt_model.errors import DeviceError, UsageError
@@ -152,10 +152,11 @@ class _Run:
             verdicts.append(judge_neurons(reads.with_more(strong), fit, self.image.gain, layer.falling))
         return fits, verdicts
 
-    def read_back(self, findings: LayerFindings, index: int) -> LayerFindings:
+    def read_back(self, findings: LayerFindings, index: int, corrections: Corrections) -> LayerFindings:
         layer = self.layer(index, "reading back")
         reads = read_back(layer, findings.noise, 3 * self.options.check_patterns, VERIFY_SEED)
-        after, sd = gain_error(reads, self.image.gain, layer.falling, findings.noise)
+        usable = in_reach(reads, self.image.layers[index], corrections)
+        after, sd = gain_error(reads, usable, self.image.gain, layer.falling, findings.noise)
         return replace(findings, after=after, after_sd=sd)
 
 
@@ -192,7 +193,7 @@ def calibrate(
         corrections = corrections_of(image, fits, verdicts)
         chip.write_corrections(corrections)
         findings = tuple(
-            run.read_back(_findings(fit, verdict, image.gain), index)
+            run.read_back(_findings(fit, verdict, image.gain), index, corrections)
             for index, (fit, verdict) in enumerate(zip(fits, verdicts, strict=True))
         )
     except BaseException:

@@ -27,7 +27,8 @@ MAX_STEP = np.array([0.3, 0.3, 0.06, 1.0])
 COARSE_NOISE = (0.3, 0.1, 0.03)
 ITERATIONS = 10
 SETTLED = 1e-3
-"""A round that raises no neuron's log-posterior by more ends the iteration."""
+"""A step that raises a neuron's log-posterior by less is its last one."""
+MOST_DAMPING = 1e4
 NOISE_GRID = np.geomspace(0.001, 0.3, 40)
 NOISE_ROUNDS = 3
 LOG_NOISE_PRIOR_SD = 0.5
@@ -147,7 +148,8 @@ def _iterate(law: Law, data: _Data, noise: FloatArray, rounds: int) -> tuple[Law
         tried_eta, tried_slope = _eta(Law(tried, law.gain_q12), data, width)
         tried_height = _log_posterior(tried, data, tried_eta)
         better = tried_height > height
-        settled = np.where(better, tried_height - height, 0.0).max() < SETTLED
+        # A step that was taken back says nothing: the damped one after it may still climb.
+        settled = bool((better & (tried_height - height < SETTLED) | (damping > MOST_DAMPING)).all())
         parameters = np.where(better[:, None], tried, parameters)
         eta = np.where(better[:, None], tried_eta, eta)
         slope = np.where(better[:, None, None], tried_slope, slope)

@@ -28,6 +28,9 @@ OnProgress = Callable[[int], None]
 
 SEARCH_WIDTH_CODE = 3.0
 REFINE_HALVES = 2
+SEARCHES_AGAIN = 3
+LOST_SD = 0.05
+"""Neurons whose gain is not known to 5 % after a search are searched again, with other stimuli."""
 SPREAD_OF_REFINE = 0.7
 """Refining reads lie within so many standard deviations of the noise around the crossing: both sides of it tell."""
 
@@ -119,10 +122,18 @@ def refine(layer: LayerBench, patterns: Sequence[Pattern], reads: Reads, fit: Fi
 
 
 def measure_layer(layer: LayerBench) -> tuple[Reads, Fit]:
-    """Both stages: all reads and the fit of them."""
-    options, chosen = layer.options, layer.image.layers[layer.index]
-    patterns = choose_patterns(chosen, layer.index, layer.image.gain, options.search_patterns, options.seed)
+    """All stages: all reads and the fit of them."""
+    options, chosen, gain_q12 = layer.options, layer.image.layers[layer.index], layer.image.gain
+    patterns = choose_patterns(chosen, layer.index, gain_q12, options.search_patterns, options.seed)
     reads = search(layer, patterns)
-    fit = fit_layer(reads, layer.image.gain, layer.falling)
-    more = choose_patterns(chosen, layer.index, layer.image.gain, max(1, options.refine_patterns), options.seed + 1)
+    fit = fit_layer(reads, gain_q12, layer.falling)
+    for again in range(SEARCHES_AGAIN):
+        lost = fit.log_gain_sd(float(CODE_DEFAULT)) > LOST_SD
+        if not lost.any():
+            break
+        seed = options.seed + 100 + again
+        few = choose_patterns(chosen, layer.index, gain_q12, max(3, options.search_patterns // 2), seed, lost)
+        reads = reads.with_more(search(layer, few))
+        fit = fit_layer(reads, gain_q12, layer.falling)
+    more = choose_patterns(chosen, layer.index, gain_q12, max(1, options.refine_patterns), options.seed + 1)
     return refine(layer, more[: options.refine_patterns], reads, fit)

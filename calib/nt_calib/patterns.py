@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 MAX_INPUTS = 128
 """Events on more inputs than that do not fit the smallest frame."""
 CANDIDATES_PER_PATTERN = 6
+LOG_DRIVE = (-0.65, 1.2)
+"""Range of ln drive that candidates aim at: nominal crossings from code 240 down to code 24."""
 BINS = (24, 72, 104, 128, 152, 192, 240)
 """Edges, in nominal codes, of the ranges in which every neuron should have crossings."""
 
@@ -49,16 +51,20 @@ def crossing_code(drive: FloatArray, gain_q12: NDArray[np.uint16]) -> FloatArray
     return np.where((found > BINS[0]) & (found < BINS[-1]) & (drive > 0), found, np.nan)
 
 
-def _candidate(layer: Layer, index: int, rng: np.random.Generator) -> Stimulus:
-    """Random events whose sums are of the size of the thresholds, of either sign."""
-    size = float(np.median(np.abs(layer.threshold_q8))) / 256.0 * float(rng.uniform(0.5, 3.0))
-    weight_rms = max(0.5, float(np.sqrt(np.mean(layer.weight.astype(np.float64) ** 2))))
-    fewest = int(np.ceil((size / (160.0 * weight_rms)) ** 2))
-    most = max(1, min(MAX_INPUTS, layer.n_inputs))
-    count = int(np.clip(fewest * rng.integers(1, 9), 1, most))
-    inputs = np.sort(rng.choice(layer.n_inputs, count, replace=False)).astype(np.int64)
-    level = size / (weight_rms * np.sqrt(count))
-    events = np.clip(np.rint(level * rng.uniform(0.5, 1.5, count)), 1, 255).astype(np.uint8)
+def _candidate(layer: Layer, index: int, rng: np.random.Generator, leads: NDArray[np.int64]) -> Stimulus:
+    """Random events that bring one of the neurons `leads` near its threshold; the others get what they get."""
+    lead = int(rng.choice(leads))
+    target = float(np.exp(rng.uniform(*LOG_DRIVE)))
+    threshold = float(layer.threshold_q8[lead]) / 256.0
+    missing = threshold * target - float(layer.bias[lead])
+    helps = np.flatnonzero(layer.weight[lead] * np.sign(missing) > 0)
+    pool = helps if len(helps) else np.arange(layer.n_inputs)
+    mean_weight = max(1.0, float(np.mean(np.abs(layer.weight[lead, pool].astype(np.float64)))))
+    fewest = int(np.ceil(abs(missing) / (200.0 * mean_weight)))
+    count = int(np.clip(max(1, fewest) * rng.integers(1, 7), 1, min(MAX_INPUTS, len(pool))))
+    inputs = np.sort(rng.choice(pool, count, replace=False)).astype(np.int64)
+    level = abs(missing) / max(1.0, float(np.abs(layer.weight[lead, inputs].astype(np.int64)).sum()))
+    events = np.clip(np.rint(level * rng.uniform(0.7, 1.3, count)), 1, 255).astype(np.uint8)
     return Stimulus(index, inputs, events)
 
 
@@ -67,26 +73,39 @@ def _pattern(layer: Layer, gain_q12: NDArray[np.uint16], stimulus: Stimulus) -> 
     return Pattern(stimulus, drive, crossing_code(drive, gain_q12))
 
 
-def choose_patterns(layer: Layer, index: int, gain_q12: NDArray[np.uint16], count: int, seed: int) -> list[Pattern]:
+def choose_patterns(
+    layer: Layer,
+    index: int,
+    gain_q12: NDArray[np.uint16],
+    count: int,
+    seed: int,
+    wanted: NDArray[np.bool_] | None = None,
+) -> list[Pattern]:
     """`count` patterns for layer `index`; the same arguments give the same patterns.
 
     Neurons that no pattern serves (weights too small, or all of the wrong sign) are found by `Pattern.serves`.
+
+    Args:
+        wanted: (N,) bool, neurons to be served; None: all.
     """
     rng = np.random.default_rng((seed, index, count))
+    served = np.ones(layer.n_neurons, bool) if wanted is None else wanted
+    leads = np.flatnonzero(served)
     candidates = [
-        _pattern(layer, gain_q12, _candidate(layer, index, rng)) for _ in range(count * CANDIDATES_PER_PATTERN)
+        _pattern(layer, gain_q12, _candidate(layer, index, rng, leads)) for _ in range(count * CANDIDATES_PER_PATTERN)
     ]
     bins = np.stack([np.digitize(np.nan_to_num(one.code, nan=-1.0), BINS) for one in candidates])
     n_bins = len(BINS) - 1
-    serves = (bins >= 1) & (bins <= n_bins)
+    serves = (bins >= 1) & (bins <= n_bins) & served
     slot = np.where(serves, bins - 1, 0)
     had = np.zeros((layer.n_neurons, n_bins))
     neuron = np.arange(layer.n_neurons)
     free = np.ones(len(candidates), bool)
     chosen = []
     for _ in range(count):
-        worth = (serves / (1.0 + had[neuron[None, :], slot]) ** 2).sum(axis=1)
-        best = int(np.argmax(np.where(free, worth, -1.0)))
+        # A neuron without any pattern comes first, one without any in this range of codes next.
+        lacking = 1.0 / (1.0 + had[neuron[None, :], slot]) ** 2 + 3.0 / (1.0 + had.sum(axis=1)) ** 2
+        best = int(np.argmax(np.where(free, (serves * lacking).sum(axis=1), -1.0)))
         free[best] = False
         had[neuron, slot[best]] += serves[best]
         chosen.append(candidates[best])

@@ -14,7 +14,8 @@ from nt_calib.law import log_nominal_gain
 from nt_calib.measure import LayerBench
 from nt_calib.patterns import choose_patterns
 from nt_calib.reads import Reads
-from nt_model.image import CODE_DEFAULT
+from nt_model.correction import Corrections
+from nt_model.image import CODE_DEFAULT, Layer
 
 FloatArray = NDArray[np.float64]
 COARSE = np.linspace(-1.2, 1.2, 241)
@@ -44,16 +45,38 @@ def _code_per_log_gain(gain_q12: NDArray[np.uint16], code: FloatArray) -> FloatA
     return 1.0 / (log_nominal_gain(gain_q12, at + 0.5) - log_nominal_gain(gain_q12, at - 0.5))
 
 
+def in_reach(reads: Reads, layer: Layer, corrections: Corrections) -> NDArray[np.bool_]:
+    """Reads, (S, N), whose corrected code is not bounded by the range of the DAC: only they show a gain that a
+    calibration could set."""
+    domain = layer.domain[:, 0]
+    inside = np.zeros(reads.codes.shape, bool)
+    for shot, codes in enumerate(reads.codes):
+        calibrated = np.full(len(corrections.offset_q4), CODE_DEFAULT, np.uint8)
+        calibrated[domain] = codes
+        dac = corrections.dac_codes(calibrated)[domain]
+        inside[shot] = (dac > 0) & (dac < 255)
+    return inside
+
+
 def gain_error(
-    reads: Reads, gain_q12: NDArray[np.uint16], falling: NDArray[np.bool_], noise: FloatArray
+    reads: Reads,
+    usable: NDArray[np.bool_],
+    gain_q12: NDArray[np.uint16],
+    falling: NDArray[np.bool_],
+    noise: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """ln of gain over nominal gain of each neuron, and its standard deviation, both (N,); nan where no read tells.
 
-    Posterior mean over a flat prior within +-1.2, first on a coarse grid, then on a fine one around its best point.
+    Posterior mean over a flat prior within +-1.2, first on a coarse grid, then on a fine one around its mean.
+
+    Args:
+        usable: (S, N) bool, reads to go by, see `in_reach`.
+        noise: (N,) of a read, relative to the threshold.
     """
     drive = np.where(np.nan_to_num(reads.drive, nan=-1.0) > 0, reads.drive, np.nan)
     distance = np.log(drive) + log_nominal_gain(gain_q12, reads.codes.astype(np.float64))
-    told = np.isfinite(distance) & (np.abs(reads.codes.astype(np.int64) - CODE_DEFAULT) <= OUTER_CODE)
+    near = np.abs(reads.codes.astype(np.int64) - CODE_DEFAULT) <= OUTER_CODE
+    told = np.isfinite(distance) & near & usable
     known = replace(reads, drive=np.where(told, distance, 0.0))
     width = np.hypot(noise, MODEL_NOISE)
     sign = np.where(falling, -1.0, 1.0)
