@@ -17,7 +17,18 @@ from nt_model.stimulus import Stimulus
 ByteArray = NDArray[np.uint8]
 
 
-__all__ = ["Capability", "Chip", "ChipInfo", "ChipStatus", "Dither", "Readout", "Response", "Shot", "Traffic"]
+__all__ = [
+    "Capability",
+    "Chip",
+    "ChipInfo",
+    "ChipStatus",
+    "Dither",
+    "LearnBatch",
+    "Readout",
+    "Response",
+    "Shot",
+    "Traffic",
+]
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,15 @@ class Shot:
     stimulus: Stimulus
 
 
+@dataclass(frozen=True, eq=False)
+class LearnBatch:
+    """One learning step of the device loop: loaded `slots` (B,) int64, `labels` (B,) int64, and its rate, Q8.8."""
+
+    slots: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    rate_q8: int
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Bytes and frames on the wire since the link was opened, both directions, retransmissions included."""
@@ -199,6 +219,10 @@ class Chip(Protocol):
 
     def learn_loaded(self, slots: NDArray[np.int64], labels: NDArray[np.int64], rate_q8: int) -> None:
         """One learning step of the device loop on a batch of loaded samples with labels."""
+        ...
+
+    def learn_many(self, steps: Sequence[LearnBatch]) -> None:
+        """Learning steps of the device loop, in order, pipelined."""
         ...
 
     def status(self) -> ChipStatus:

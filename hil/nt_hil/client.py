@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil import messages as m
-from nt_hil.chip import ByteArray, Readout, Response, Shot
+from nt_hil.chip import ByteArray, LearnBatch, Readout, Response, Shot
 from nt_hil.codec import Frame
 from nt_hil.exchange import Outgoing
 from nt_hil.learn_state_frames import joined_state, state_requests
@@ -153,20 +153,34 @@ class ChipClient(LinkedChip):
         self._learning = True
 
     def learn_loaded(self, slots: Int64Array, labels: Int64Array, rate_q8: int) -> None:
+        self.learn_many([LearnBatch(slots, labels, rate_q8)])
+
+    def learn_many(self, steps: Sequence[LearnBatch]) -> None:
+        self._resync()
+        requests = [
+            request
+            for number, batch in enumerate(steps)
+            for request in self._learn_requests(batch, (self._learning_step + number) & 0xFFFFFFFF)
+        ]
+        if not requests:
+            return
+        self._codes = self._intended = None
+        answer = m.LearnResponse.parse(self.session.exchange(requests)[-1].payload)
+        self._learning_step = answer.learning_step
+
+    def _learn_requests(self, batch: LearnBatch, expected_step: int) -> list[Outgoing]:
+        slots, labels = batch.slots, batch.labels
         if slots.shape != labels.shape or len(slots) == 0:
             raise UsageError(
                 "a batch needs one label per sample", evidence=f"{slots.shape} slots, {labels.shape} labels"
             )
-        if not 1 <= rate_q8 <= 32767:
-            raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(rate_q8))
-        self._resync()
+        if not 1 <= batch.rate_q8 <= 32767:
+            raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
         pairs = np.column_stack((self._checked_slots(slots), labels)).reshape(-1).tolist()
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):
             place = (ChunkFlag.FIRST if begin == 0 else 0) | (ChunkFlag.LAST if begin + room >= len(pairs) else 0)
-            request = m.LearnRequest(self._learning_step, place, rate_q8, tuple(pairs[begin : begin + room]))
+            request = m.LearnRequest(expected_step, place, batch.rate_q8, tuple(pairs[begin : begin + room]))
             requests.append(Outgoing(request.TYPE, request.pack()))
-        self._codes = self._intended = None
-        answer = m.LearnResponse.parse(self.session.exchange(requests)[-1].payload)
-        self._learning_step = answer.learning_step
+        return requests

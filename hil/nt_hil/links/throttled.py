@@ -27,19 +27,34 @@ class ThrottledLink:
         self._sent_until_s = 0.0
         self._received_until_s = 0.0
         self._arrivals: deque[tuple[float, bytes]] = deque()
+        self._sending: list[tuple[float, float]] = []
+
+    def busy_s(self) -> float:
+        """Seconds so far in which at least one direction was sending."""
+        total, until = 0.0, 0.0
+        for begin, end in sorted(self._sending):
+            total += max(0.0, end - max(begin, until))
+            until = max(until, end)
+        return total
+
+    def _occupied(self, begin_s: float, size: int) -> float:
+        """Note that `size` bytes are sent from `begin_s` on; gives when the last one has arrived."""
+        end_s = begin_s + size * self._byte_s
+        self._sending.append((begin_s, end_s))
+        return end_s
 
     def write(self, data: bytes) -> None:
         # The device sees each frame when its last byte is there; pieces are fed in the order of their arrival.
         for begin in range(0, len(data), CHUNK):
             piece = data[begin : begin + CHUNK]
-            self._sent_until_s = max(self._sent_until_s, self._now_s) + len(piece) * self._byte_s
+            self._sent_until_s = self._occupied(max(self._sent_until_s, self._now_s), len(piece))
             answer = self._device.feed(piece)
             self._send_back(answer, self._sent_until_s + self._turnaround_s)
 
     def _send_back(self, answer: bytes, ready_s: float) -> None:
         for begin in range(0, len(answer), CHUNK):
             piece = answer[begin : begin + CHUNK]
-            self._received_until_s = max(self._received_until_s, ready_s) + len(piece) * self._byte_s
+            self._received_until_s = self._occupied(max(self._received_until_s, ready_s), len(piece))
             self._arrivals.append((self._received_until_s, piece))
 
     def read(self, timeout_s: float) -> bytes:

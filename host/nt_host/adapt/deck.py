@@ -30,6 +30,10 @@ class Deck:
             return self._chip.present_loaded(rows, readout)
         return self._chip.present(self._x[rows], readout)
 
+    def present_at(self, codes: ByteArray, rows: Int64Array, readout: Readout) -> Response:
+        """Forward pass of `rows` (B,) at `codes` (n_codes,) uint8, which stay on the chip."""
+        return self._chip.write_and_present(codes, self.loaded_slots(rows), readout)
+
     def loaded_slots(self, rows: Int64Array) -> Int64Array:
         """Slots that hold `rows` after this call; loads them where the chip has no room for all samples."""
         if self.resident:

@@ -179,6 +179,7 @@ class _Round:
             step += 1
             if (step - self.begin) % settings.judge_every and step < end:
                 continue
+            self.stepper.settle()
             seen = None
             if self.is_trial and best is not None:
                 seen = self.run.judge()

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Capability, Chip, Readout
+from nt_hil.chip import Capability, Chip, LearnBatch, Readout
 from nt_host.adapt.checkpoint import Checkpoint
 from nt_host.adapt.deck import Deck
 from nt_host.adapt.settings import DEVICE_RULE, AdaptSettings
@@ -23,6 +23,8 @@ from nt_model.image import Image
 
 ByteArray = NDArray[np.uint8]
 Int64Array = NDArray[np.int64]
+QUEUED_STEPS = 20
+"""Learning steps of the device loop in one exchange; the session keeps a window of frames in flight."""
 
 
 class Stepper(Protocol):
@@ -41,6 +43,10 @@ class Stepper(Protocol):
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
         """Learning step number `step` on the samples `rows` (B,) of the deck with `labels` (B,)."""
+        ...
+
+    def settle(self) -> None:
+        """Bring the chip to `codes`; until then they may still wait to travel with the next samples."""
         ...
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]: ...
@@ -81,13 +87,14 @@ def rule_values(entry: RuleEntry, chip: Chip, settings: AdaptSettings, n_steps: 
 
 
 class HostStepper:
-    """The host reads spikes, its rule computes, and absolute codes are written within the chip's slew limit."""
+    """The host reads spikes, its rule computes, and absolute codes are written within the chip's slew limit, in one
+    exchange with the next samples: a line of its own for each would stand idle twice per step."""
 
     resumable = True
 
     def __init__(self, chip: Chip, codes: ByteArray, rule: Rule) -> None:
         self._chip = chip
-        self._codes = codes
+        self._codes = self._on_chip = codes
         self._rule = rule
         self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither)
 
@@ -96,12 +103,15 @@ class HostStepper:
         return self._codes
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
-        response = deck.present(rows, self._readout)
+        response = deck.present_at(self._codes, rows, self._readout)
+        self._on_chip = self._codes
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
-        codes = self._rule.update(seen)
-        move_from(self._chip, self._codes, codes)
-        self._codes = codes
+        self._codes = self._rule.update(seen)
+
+    def settle(self) -> None:
+        move_from(self._chip, self._on_chip, self._codes)
+        self._on_chip = self._codes
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]:
         return self._rule.state()
@@ -116,14 +126,24 @@ class DeviceStepper:
     def __init__(self, chip: Chip, settings: DmnSettings) -> None:
         self._chip = chip
         self._settings = settings
+        self._queue: list[LearnBatch] = []
         chip.learn_start(learn_settings(settings, 0))
 
     @property
     def codes(self) -> ByteArray:
+        self.settle()
         return self._chip.read_codes()[0]
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
-        self._chip.learn_loaded(deck.loaded_slots(rows), labels, rate_q8(self._settings, step))
+        self._queue.append(LearnBatch(deck.loaded_slots(rows), labels, rate_q8(self._settings, step)))
+        # Steps need no answer of the host's, so they travel together; slots that are loaded anew each time cannot wait.
+        if not deck.resident or len(self._queue) >= QUEUED_STEPS:
+            self.settle()
+
+    def settle(self) -> None:
+        queue, self._queue = self._queue, []
+        if queue:
+            self._chip.learn_many(queue)
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]:
         return {}
