@@ -10,6 +10,7 @@ the sensitivities of the law at code 128 (docs/design.md): beta and Rs each spre
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,13 +175,18 @@ class Silicon:
         text = int.from_bytes(self.corner.name.encode()[:8], "little")
         return int(draw64(self.seed, 0x5EED, np.array([text & (2**63 - 1)], np.int64))[0])
 
+    @cached_property
+    def _drift_slopes_q16(self) -> tuple[int, int]:
+        slope = np.clip(normal_q16(self.seed, _stream("drift", 0xFFFF), 2), -ONE_Q16, ONE_Q16)
+        return int(slope[0]), int(slope[1])
+
     def conditions_at(self, samples_presented: int) -> Conditions:
         """Drift: straight lines in temperature and supply, each chip with slopes of its own, in steps of 1024
         samples and bounded to 40 K and 25 mV."""
         epoch = samples_presented >> SAMPLES_PER_EPOCH_LOG2
-        slope = np.clip(normal_q16(self.seed, _stream("drift", 0xFFFF), 2), -ONE_Q16, ONE_Q16)
-        temperature = int(slope[0]) * self.corner.temperature_drift_mk * epoch >> 16
-        supply = int(slope[1]) * self.corner.supply_drift_uv * epoch >> 16
+        by_temperature, by_supply = self._drift_slopes_q16
+        temperature = by_temperature * self.corner.temperature_drift_mk * epoch >> 16
+        supply = by_supply * self.corner.supply_drift_uv * epoch >> 16
         return Conditions(
             max(-MAX_TEMPERATURE_OFFSET_MK, min(MAX_TEMPERATURE_OFFSET_MK, temperature)),
             max(-MAX_SUPPLY_OFFSET_UV, min(MAX_SUPPLY_OFFSET_UV, supply)),

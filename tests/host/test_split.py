@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_host.adapt.batches import batch_rows
+from nt_host.adapt.batches import BatchDraw
 from nt_host.tasks import Target, split_target
 from nt_host.tasks.dataset import one_domain
 from nt_host.tasks.split import draw_per_class, hold_out
@@ -65,8 +65,8 @@ def test_the_seed_decides_the_draw() -> None:
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(1, 30), st.integers(0, 9), st.integers(0, 99))
 def test_every_class_has_its_share_of_a_batch(classes: list[int], batch: int, seed: int, step: int) -> None:
     labels = np.array(classes)
-    rows = batch_rows(labels, batch, seed, step)
-    assert rows.tolist() == batch_rows(labels, batch, seed, step).tolist()
+    rows = BatchDraw(labels, batch, seed).rows(step)
+    assert rows.tolist() == BatchDraw(labels, batch, seed).rows(step).tolist()
     shares = np.bincount(labels[rows], minlength=5)[np.unique(labels)]
     assert len(rows) == batch
     assert shares.max() - shares.min() <= 1

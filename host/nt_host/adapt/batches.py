@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 _STREAM = 3
 
 
-def batch_rows(labels: NDArray[np.int64], batch_size: int, seed: int, step: int) -> NDArray[np.int64]:
-    """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
-    each class a sample at random. `labels` (n,) are the classes of the rows to draw from."""
-    rng = np.random.default_rng([seed, _STREAM, step])
-    classes = rng.permutation(np.unique(labels))
-    wanted = np.resize(classes, batch_size)
-    return np.array([rng.choice(np.flatnonzero(labels == label)) for label in wanted], np.int64)
+class BatchDraw:
+    """Draws batches from rows whose classes are `labels` (n,) int64."""
+
+    def __init__(self, labels: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        self._members = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
+        each class a sample at random."""
+        rng = np.random.default_rng([self._seed, _STREAM, step])
+        classes = rng.permutation(np.array(list(self._members), np.int64))
+        members = [self._members[int(label)] for label in np.resize(classes, self._batch_size)]
+        return np.array([rows[rng.integers(0, len(rows))] for rows in members], np.int64)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import Chip, Traffic
 from nt_hil.traffic import difference
-from nt_host.adapt.batches import batch_rows
+from nt_host.adapt.batches import BatchDraw
 from nt_host.adapt.checkpoint import Checkpoint
 from nt_host.adapt.deck import Deck
 from nt_host.adapt.run_folder import RunFolder
@@ -173,8 +173,9 @@ class _Round:
         settings = self.run.settings
         labels = self.run.labels
         end = self.begin + settings.steps
+        draw = BatchDraw(labels[self.rows], settings.batch_size, settings.seed)
         while step < end and not (best is not None and settings.patience and best.waited >= settings.patience):
-            rows = self.rows[batch_rows(labels[self.rows], settings.batch_size, settings.seed, step)]
+            rows = self.rows[draw.rows(step)]
             self.stepper.step(self.run.deck, rows, labels[rows], step - self.begin)
             step += 1
             if (step - self.begin) % settings.judge_every and step < end:
