@@ -51,6 +51,12 @@ uint32_t nt_retained_reason_take(uint32_t otherwise);
 /* Bytes of stack that were ever used since boot, from the paint. */
 uint32_t nt_stack_used(void);
 
+/* What was written before has reached its register or memory. */
+static inline void nt_memory_barrier(void)
+{
+    __asm volatile("dsb" ::: "memory");
+}
+
 /* Enables the line and makes it pending: a level that rose while it was off is served at once. */
 static inline void nt_irq_enable_pending(uint32_t irq)
 {

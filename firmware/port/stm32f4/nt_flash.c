@@ -1,14 +1,15 @@
-/* Driver of the NV areas of a real STM32F4: flash sectors 2 and 3, 16 KiB each. QEMU 7.2 has no model of the flash
- * controller (its registers read 0, stores to flash vanish), so this file has run on no emulator. */
+/* Driver of the NV areas of a real STM32F4: flash sectors 2 and 3, 16 KiB each (RM0090, section 3). QEMU 7.2 has no
+ * model of the flash controller; tests/firmware/flash runs this file on a simulated one. */
 #include "nt_flash.h"
 
 #include "nt_bytes.h"
 #include "nt_error.h"
 #include "nt_nv.h"
+#include "nt_nv_area.h"
 #include "nt_registers.h"
 
-#define NV_FLASH_AT 0x08008000u
 #define FIRST_SECTOR 2
+#define ERASED 0xFFFFFFFFu
 /* Polls of the busy flag before giving up; a poll takes at least 4 cycles of 62.5 ns. The data sheet's worst cases are
  * 0.1 ms for a word and 0.8 s for a sector of 16 KiB. A core that runs from flash stalls meanwhile, so the count is far
  * above what is ever seen. */
@@ -18,26 +19,6 @@
 bool nt_flash_detect(void)
 {
     return (FLASH_CR & FLASH_CR_LOCK) != 0; /* locked after every reset */
-}
-
-static bool range_refused(int area, uint32_t offset, size_t length)
-{
-    return area < 0 || area > 1 || offset > NT_FLASH_AREA_BYTES || length > NT_FLASH_AREA_BYTES - offset;
-}
-
-static uintptr_t area_at(int area)
-{
-    return NV_FLASH_AT + (uint32_t)area * NT_FLASH_AREA_BYTES;
-}
-
-int nt_flash_read(void *context, int area, uint32_t offset, uint8_t *data, size_t length)
-{
-    (void)context;
-    if (range_refused(area, offset, length))
-        return NT_ERROR_ARGUMENT;
-    for (size_t i = 0; i < length; i++)
-        data[i] = ((const uint8_t *)area_at(area))[offset + i];
-    return 0;
 }
 
 static bool idle_reached(uint32_t polls)
@@ -66,47 +47,51 @@ static bool flash_unlock(void)
     return (FLASH_CR & FLASH_CR_LOCK) == 0;
 }
 
-static void flash_lock(void)
+/* A write to CR while the controller is busy would stall the bus until it no longer is. */
+static int flash_lock(bool good)
 {
-    FLASH_CR = FLASH_CR_LOCK;
+    if ((FLASH_SR & FLASH_SR_BUSY) == 0)
+        FLASH_CR = FLASH_CR_LOCK;
+    return good ? 0 : NT_ERROR_NV_DEVICE;
 }
 
-static bool word_program(uintptr_t at, uint32_t word)
+/* Zeros can be added to a word that was programmed before, without an error flag: only an erased one is taken. */
+static bool word_program(uint8_t *at, uint32_t word)
 {
-    volatile uint32_t *cell = (volatile uint32_t *)at;
-
+    if (NT_REGISTER(at) != ERASED)
+        return false;
     FLASH_CR = FLASH_CR_PSIZE_32 | FLASH_CR_PG;
-    *cell = word;
-    __asm volatile("dsb" ::: "memory");
-    return operation_end(PROGRAM_POLLS) && *cell == word;
+    NT_REGISTER(at) = word;
+    nt_memory_barrier();
+    return operation_end(PROGRAM_POLLS) && NT_REGISTER(at) == word;
 }
 
 int nt_flash_program(void *context, int area, uint32_t offset, const uint8_t *data, size_t length)
 {
+    uint8_t *at = nt_nv_area_at(area, offset, length);
     bool good = true;
 
     (void)context;
-    if (range_refused(area, offset, length) || offset % 4 || length % 4 || !flash_unlock())
+    if (!at || !flash_unlock())
         return NT_ERROR_NV_DEVICE;
-    for (size_t i = 0; i < length && good; i += 4)
-        good = word_program(area_at(area) + offset + i, nt_u32_load(data + i));
-    flash_lock();
-    return good ? 0 : NT_ERROR_NV_DEVICE;
+    for (size_t i = 0; i < length && good; i += NT_NV_WORD_BYTES)
+        good = word_program(at + i, nt_u32_load(data + i));
+    return flash_lock(good);
 }
 
 int nt_flash_erase(void *context, int area)
 {
+    uint8_t *at = nt_nv_area_at(area, 0, NT_FLASH_AREA_BYTES);
     bool good;
 
     (void)context;
-    if (range_refused(area, 0, NT_FLASH_AREA_BYTES) || !flash_unlock())
+    if (!at || !flash_unlock())
         return NT_ERROR_NV_DEVICE;
     FLASH_CR = FLASH_CR_PSIZE_32 | FLASH_CR_SER | FLASH_CR_SNB(FIRST_SECTOR + area);
     FLASH_CR |= FLASH_CR_START;
-    __asm volatile("dsb" ::: "memory");
+    nt_memory_barrier();
     good = operation_end(ERASE_POLLS);
-    flash_lock();
-    for (uint32_t i = 0; good && i < NT_FLASH_AREA_BYTES; i += 4)
-        good = *(const volatile uint32_t *)(area_at(area) + i) == 0xFFFFFFFFu;
-    return good ? 0 : NT_ERROR_NV_DEVICE;
+    for (uint32_t i = 0; good && i < NT_FLASH_AREA_BYTES; i += NT_NV_WORD_BYTES)
+        good = NT_REGISTER(at + i) == ERASED;
+    return flash_lock(good);
 }
