@@ -40,10 +40,10 @@ $(VENV)/.installed-torch: $(VENV)/.installed
 .PHONY: torch
 torch: $(VENV)/.installed-torch
 
-# Cross compiler, emulator and fuzzer: installed where this user may, else told; the tests that need them then skip.
-TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang libclang-rt-14-dev
+# Cross compiler, emulator, C++ for one test, and fuzzer: installed where this user may, else told; the tests that need them then skip.
+TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev
 tools:
-	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && \
+	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && command -v g++ >/dev/null && \
 	  ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \

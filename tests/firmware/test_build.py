@@ -13,11 +13,21 @@ from tests.firmware.conftest import FIRMWARE, make, tool_require
 CODE_LIMIT = 24 * 1024
 RAM_LIMIT = 16 * 1024
 """Without what grows with the network, which the core takes from its scratch memory."""
+PORT_LINES = 300
+FAMILIES = {"stm32f405": "stm32f4"}
 FORBIDDEN = {"malloc", "free", "_sbrk", "printf", "exit", "memmove_s", "__aeabi_dadd", "__aeabi_fadd"}
 
 
 def test_boards_build_without_a_warning(boards_build: subprocess.CompletedProcess[str]) -> None:
     assert (boards_build.returncode, boards_build.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("board", ["posix", "stm32f405", "mps2_an386"])
+def test_port_is_small(board: str) -> None:
+    """All of its folder and of its family's drivers; a family's table of register addresses is no code."""
+    folders = [FIRMWARE / "port" / name for name in (board, FAMILIES.get(board)) if name]
+    files = [path for folder in folders for path in folder.iterdir() if path.name != "nt_registers.h"]
+    assert sum(len(path.read_text().splitlines()) for path in files) <= PORT_LINES
 
 
 @pytest.mark.parametrize("board", ["stm32f405", "mps2_an386"])
