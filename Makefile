@@ -40,7 +40,7 @@ $(VENV)/.installed-torch: $(VENV)/.installed
 .PHONY: torch
 torch: $(VENV)/.installed-torch
 
-# Cross compiler, emulator, C++ for one test, and fuzzer: installed where this user may, else told; the tests that need them then skip.
+# Cross compiler, emulator, C++, fuzzer: installed where this user may, else told; the tests that need them then skip.
 TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev
 tools:
 	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && command -v g++ >/dev/null && \
