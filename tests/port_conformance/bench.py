@@ -16,7 +16,7 @@ from nt_hil.links.base import Link
 from nt_hil.session import Session, SessionOptions
 from nt_model.image import Image
 
-DEADLINE_S = 10.0
+DEADLINE_S = 6.0
 QUIET_S = 0.2
 MARKER_BEGIN = b"\0nt-host firmware "
 MARKER_END = b"\n\0"

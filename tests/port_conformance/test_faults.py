@@ -77,7 +77,13 @@ def faulty(program: Path, image: Image, tmp_path: Path, monkeypatch: pytest.Monk
     return start
 
 
-@pytest.mark.parametrize(("fault", "check"), FAULTS)
+SLOW = {"clock_is_slow", "bit_7_is_lost"}
+"""Those that take longest and have a near relative among the others."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"), [pytest.param(*pair, marks=[pytest.mark.slow] if pair[0] in SLOW else []) for pair in FAULTS]
+)
 def test_fault_is_caught(faulty: Start, fault: str, check: str) -> None:
     with pytest.raises((AssertionError, NtError, pytest.fail.Exception)) as caught, faulty(fault) as bench:
         CHECKS[check](bench)

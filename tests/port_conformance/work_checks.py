@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from nt_hil.chip import ByteArray, Dither, Readout
+from nt_hil.client import ChipClient
 from nt_hil.refusal import SessionLostError
 from nt_model.array import run, run_dithered
 from nt_model.engine import make_engine
@@ -31,16 +31,24 @@ def silent_host_loses_uncommitted_codes(bench: Bench) -> None:
     chip.commit()
     revision = chip.write_codes(bench.codes(2))
     time.sleep(TOO_EARLY * bench.silence_s)
-    assert chip.status().revision == revision, "the session ended too early: the clock runs too fast"
+    assert not _is_session_lost(chip), "the session ended too early: the clock runs too fast"
+    assert chip.status().revision == revision
     np.testing.assert_array_equal(chip.read_codes()[0], bench.codes(2))
     time.sleep(LATE_ENOUGH * bench.silence_s + 0.5)
-    with pytest.raises(SessionLostError):
-        chip.status()
+    assert _is_session_lost(chip), "the session outlived its silence: clock too slow or still, or the port slept on"
     again = bench.client()
     codes, restored = again.read_codes()
     np.testing.assert_array_equal(codes, bench.codes(1))
     assert restored == revision + 1
     assert again.info.boot_count == chip.info.boot_count, "the watch over the host is no reset"
+
+
+def _is_session_lost(chip: ChipClient) -> bool:
+    try:
+        chip.status()
+    except SessionLostError:
+        return True
+    return False
 
 
 def spikes_are_those_of_the_golden_model(bench: Bench) -> None:
