@@ -30,7 +30,7 @@ struct controller {
 
 extern struct controller controller;
 
-/* Reset of the part: flash erased but for a pattern outside the NV areas, CR locked. Maps the flash when first called. */
+/* Reset of the part: NV areas erased, a pattern elsewhere, CR locked. Maps the flash when first called. */
 void controller_begin(void);
 bool controller_is_pattern_whole(void);
 uint32_t controller_load(uintptr_t address);
