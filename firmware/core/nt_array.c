@@ -1,6 +1,7 @@
 /* Forward pass: layer by layer and, within a layer, in blocks of neurons whose state stays small while time runs. */
 #include "nt_array.h"
 
+#include "nt_cold.h"
 #include "nt_error.h"
 #include "nt_events.h"
 #include "nt_neuron.h"
@@ -15,6 +16,7 @@ struct layer_run {
     struct nt_step step;
     struct nt_point points[NT_ARRAY_POINTS];
     const struct nt_response *response;
+    const struct nt_drive *drive; /* null in a forward pass */
     const uint8_t *events; /* of the chip's inputs; null above the first layer */
     const uint8_t *below;  /* raster of the layer below; null in the first layer */
     uint8_t *above;        /* raster of this layer; null in the last one */
@@ -22,6 +24,7 @@ struct layer_run {
     uint32_t n_points;
     uint32_t steps;
     uint32_t first_neuron; /* of the layer within the image */
+    int is_once;           /* only the spikes of a single step are wanted */
 };
 
 static size_t rounded_up(size_t bytes)
@@ -74,7 +77,7 @@ static void array_shape_set(struct nt_array *array, const struct nt_image *image
     array->raster_stride = raster_stride(image);
 }
 
-size_t nt_array_scratch_size(const struct nt_image *image, const struct nt_array_shape *shape)
+NT_COLD size_t nt_array_scratch_size(const struct nt_image *image, const struct nt_array_shape *shape)
 {
     struct nt_array counted;
     if (!shape_is_legal(shape))
@@ -83,7 +86,20 @@ size_t nt_array_scratch_size(const struct nt_image *image, const struct nt_array
     return scratch_carve(&counted, 0);
 }
 
-int nt_array_begin(struct nt_array *array, const struct nt_image *image, const struct nt_kernel *kernel,
+/* Layers whose neurons have two domains each; others have one gain at any codes. */
+static void pairs_find(struct nt_array *array)
+{
+    for (uint32_t index = 0; index < array->image->n_layers; index++) {
+        struct nt_layer layer;
+        nt_image_layer_get(array->image, index, &layer);
+        array->paired[index / 32] &= ~(1u << index % 32);
+        for (uint32_t i = 0; i < layer.n_neurons; i++)
+            if (nt_layer_domain_exc(&layer, i) != nt_layer_domain_inh(&layer, i))
+                array->paired[index / 32] |= 1u << index % 32;
+    }
+}
+
+NT_COLD int nt_array_begin(struct nt_array *array, const struct nt_image *image, const struct nt_kernel *kernel,
                    const struct nt_array_shape *shape, void *scratch, size_t scratch_bytes)
 {
     if (!shape_is_legal(shape) || (uintptr_t)scratch % ALIGNMENT != 0)
@@ -93,6 +109,7 @@ int nt_array_begin(struct nt_array *array, const struct nt_image *image, const s
     array_shape_set(array, image, shape);
     array->kernel = kernel;
     array->compared_first = 0;
+    pairs_find(array);
     scratch_carve(array, scratch);
     return NT_OK;
 }
@@ -113,11 +130,14 @@ static void points_resolve(struct layer_run *run, const struct nt_operating *con
 {
     for (uint32_t p = 0; p < run->n_points; p++) {
         struct nt_point *point = &run->points[p];
+        point->codes = operating[p]->codes;
+        (void)index;
+#ifndef NT_ARRAY_IDEAL
         point->operating = (struct nt_layer_operating){0};
         if (operating[p]->layers)
             point->operating = operating[p]->layers[index];
-        point->codes = operating[p]->codes;
         point->noise_key = point->operating.noise_q8 ? nt_random_noise_key(point->operating.noise_seed, index) : 0;
+#endif
     }
 }
 
@@ -129,8 +149,8 @@ static int any_point_is_split(const struct layer_run *run)
     return 0;
 }
 
-/* The block's state at rest, and where its results go. */
-static void block_begin(struct layer_run *run, uint32_t first, uint32_t neurons)
+/* Where the block's results go. */
+static void block_begin(struct layer_run *run, uint32_t first)
 {
     size_t at = (size_t)run->first_neuron + first;
     int is_compared = run->response->compared_q8 && run->first_neuron >= run->array->compared_first;
@@ -143,10 +163,16 @@ static void block_begin(struct layer_run *run, uint32_t first, uint32_t neurons)
         point->hold = run->array->hold + state;
         point->counts = counts ? counts + at : 0;
         point->compared_q8 = p == 0 && is_compared ? run->response->compared_q8 + at : 0;
-        for (uint32_t i = 0; i < neurons; i++)
-            point->membrane[i] = 0;
+    }
+}
+
+static void state_clear(struct layer_run *run, uint32_t neurons)
+{
+    for (uint32_t p = 0; p < run->n_points; p++) {
+        struct nt_point *point = &run->points[p];
+        words_clear((uint32_t *)(void *)point->membrane, neurons);
         bytes_clear(point->hold, neurons);
-        if (counts)
+        if (point->counts)
             bytes_clear(point->counts, neurons);
     }
 }
@@ -169,7 +195,9 @@ static void sums_gather(struct layer_run *run, uint32_t t, size_t words)
     words_clear(array->sum, 8 * words);
     if (run->step.positive)
         words_clear(array->positive, 8 * words);
-    if (run->events)
+    if (run->drive)
+        nt_events_records_add(&events, run->drive->records, run->drive->n_records);
+    else if (run->events)
         nt_events_bytes_add(&events, run->events + (size_t)t * run->layer.n_inputs);
     else
         nt_events_bits_add(&events, run->below + (size_t)t * array->raster_stride);
@@ -180,14 +208,16 @@ static void sums_gather(struct layer_run *run, uint32_t t, size_t words)
 static void block_step(struct layer_run *run, uint32_t t, uint32_t neurons)
 {
     uint8_t *raster = run->above ? run->above + (size_t)t * run->array->raster_stride + run->step.first / 8 : 0;
-    sums_gather(run, t, (neurons + 7) / 8);
-    run->step.time = run->first_step + t;
-    for (uint32_t i = 0; i < neurons; i += NT_NEURON_GROUP) {
-        uint32_t count = neurons - i < NT_NEURON_GROUP ? neurons - i : NT_NEURON_GROUP;
-        uint8_t spikes = nt_neurons_step(&run->step, run->points, run->n_points, i, count);
-        if (raster)
-            raster[i / NT_NEURON_GROUP] = spikes;
+    if (t == 0 || !run->drive)
+        sums_gather(run, t, (neurons + 7) / 8);
+    if (run->is_once && nt_neurons_fit_once(&run->step, run->points)) {
+        nt_neurons_step_once(&run->step, run->points, run->n_points, neurons, raster);
+        return;
     }
+    if (t == 0)
+        state_clear(run, neurons);
+    run->step.time = run->first_step + t;
+    nt_neurons_step(&run->step, run->points, run->n_points, neurons, raster);
 }
 
 static void layer_run_blocks(struct layer_run *run)
@@ -199,7 +229,7 @@ static void layer_run_blocks(struct layer_run *run)
     for (uint32_t first = 0; first < run->layer.n_neurons; first += block) {
         uint32_t left = run->layer.n_neurons - first;
         uint32_t neurons = left < block ? left : block;
-        block_begin(run, first, neurons);
+        block_begin(run, first);
         for (uint32_t t = 0; t < run->steps; t++)
             block_step(run, t, neurons);
         block_end(run, first, neurons);
@@ -217,17 +247,26 @@ static void layer_prepare(struct layer_run *run, const struct nt_operating *cons
     run->step.sum = array->sum;
     run->step.nominal_leak_q16 = run->layer.leak ? 65536u >> run->layer.leak : 0;
     points_resolve(run, operating, index);
-    run->step.positive = any_point_is_split(run) ? array->positive : 0;
+    int is_plain = nt_points_are_plain(run->points, run->n_points);
+    int is_paired = array->paired[index / 32] >> index % 32 & 1;
+    run->step.positive = (is_paired || !is_plain) && any_point_is_split(run) ? array->positive : 0;
+    run->step.is_plain = is_plain && !run->step.positive;
+    run->is_once = run->steps == 1 && !run->response->membrane_q8;
 }
 
 static int operating_is_complete(const struct nt_array *array, const struct nt_operating *operating)
 {
+#ifdef NT_ARRAY_IDEAL
+    (void)array;
+    return operating->codes && !operating->layers;
+#else
     if (operating->codes)
         return 1;
     for (uint32_t i = 0; i < array->image->n_layers; i++)
         if (!operating->layers || !operating->layers[i].gain_q12)
             return 0;
     return 1;
+#endif
 }
 
 int nt_array_run(struct nt_array *array, const struct nt_operating *const *operating, uint32_t points,
@@ -248,4 +287,16 @@ int nt_array_run(struct nt_array *array, const struct nt_operating *const *opera
         run.events = 0;
     }
     return NT_OK;
+}
+
+void nt_array_drive(struct nt_array *array, const struct nt_operating *operating, const struct nt_drive *drive,
+                    uint8_t *counts)
+{
+    const struct nt_response response = {.counts = {counts}};
+    struct layer_run run = {.array = array, .response = &response, .drive = drive};
+    run.n_points = 1;
+    run.steps = drive->steps;
+    layer_prepare(&run, &operating, drive->layer);
+    run.above = 0;
+    layer_run_blocks(&run);
 }

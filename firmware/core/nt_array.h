@@ -26,6 +26,7 @@ struct nt_array {
     const struct nt_kernel *kernel;
     struct nt_array_shape shape;
     uint32_t compared_first; /* layers before this neuron leave `compared_q8` alone; 0 for none */
+    uint32_t paired[8];   /* a bit per layer: some neuron has two domains */
     size_t raster_stride; /* bytes of one step of a spike raster */
     int32_t *membrane;    /* points x block */
     uint32_t *sum;        /* block */
@@ -46,6 +47,14 @@ struct nt_response {
     int32_t *membrane_q8;
 };
 
+/* One layer driven alone by the same events in each of `steps` steps. */
+struct nt_drive {
+    const uint8_t *records; /* 3 bytes each: u16 input of the layer, u8 events */
+    uint32_t n_records;
+    uint32_t layer;
+    uint32_t steps;
+};
+
 /* Bytes of scratch for `shape`; 0 if the shape is out of range. */
 size_t nt_array_scratch_size(const struct nt_image *image, const struct nt_array_shape *shape);
 
@@ -57,5 +66,10 @@ int nt_array_begin(struct nt_array *array, const struct nt_image *image, const s
    points; the spikes at the first one feed the layer above. `first_step` is the chip's time-step counter. */
 int nt_array_run(struct nt_array *array, const struct nt_operating *const *operating, uint32_t points,
                  const uint8_t *events, uint32_t steps, uint64_t first_step, const struct nt_response *response);
+
+/* Spikes of each neuron of the layer driven, from rest, without temporal noise. Layer, inputs and operating point must
+   exist, `steps` be 1 to 255; the shape of the array does not matter. */
+void nt_array_drive(struct nt_array *array, const struct nt_operating *operating, const struct nt_drive *drive,
+                    uint8_t *counts);
 
 #endif

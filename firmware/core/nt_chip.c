@@ -1,6 +1,7 @@
 /* Division of the scratch memory, and the pass of one sample. */
 #include "nt_chip.h"
 
+#include "nt_cold.h"
 #include "nt_error.h"
 #include "nt_messages.h"
 
@@ -64,11 +65,12 @@ static void codes_carve(struct nt_chip *chip, struct nt_memory *memory)
 {
     size_t codes = chip->image.n_codes;
     chip->codes.codes = nt_memory_take(memory, codes);
-    chip->codes.staged = nt_memory_take(memory, codes);
-    chip->loop.accumulator_q8 = nt_memory_take(memory, codes * sizeof(int16_t));
-    chip->loop.mean_q8 = nt_memory_take(memory, codes * sizeof(uint32_t));
+    chip->codes.dac = nt_memory_take(memory, codes);
+    chip->codes.corrections = nt_memory_take(memory, codes * sizeof(uint32_t));
+    chip->loop.persistent = nt_memory_take(memory, nt_loop_bytes(&chip->image));
+    chip->loop.mean_q8 = chip->loop.persistent + NT_LOOP_HEAD_WORDS;
+    chip->loop.accumulator_q8 = (int16_t *)(chip->loop.mean_q8 + codes);
 }
-
 
 /* What PRESENT answers: counts are bits where no sample can have a second step. */
 static size_t record_bytes(const struct nt_image *image, uint32_t steps)
@@ -98,7 +100,8 @@ static void results_carve(struct nt_chip *chip, struct nt_memory *memory)
     nt_learn_sizes_get(image, samples_bound(image, memory->size), &chip->learn_sizes);
     chip->result_max = (uint32_t)larger(record, NT_BASE_MAX_PAYLOAD);
     chip->result = nt_memory_take(memory, chip->result_max);
-    chip->counts = nt_memory_take(memory, larger(chip->learn_sizes.kept, 3 * neurons));
+    chip->counts = nt_memory_take(memory, larger(chip->learn_sizes.kept, 3 * neurons + image->n_codes));
+    chip->codes.staged = chip->counts + 3 * neurons;
     uint8_t *shared = nt_memory_take(memory, larger(chip->learn_sizes.lent, lent));
     chip->learn_kept = chip->counts;
     chip->learn_lent = shared;
@@ -157,7 +160,7 @@ static int image_open(struct nt_chip *chip)
     return result < 0 ? result : nt_image_digest_check(&chip->image);
 }
 
-int nt_chip_begin(struct nt_chip *chip, const struct nt_hal *hal, struct nt_memory *memory)
+NT_COLD int nt_chip_begin(struct nt_chip *chip, const struct nt_hal *hal, struct nt_memory *memory)
 {
     chip->hal = hal;
     if (hal->array_present || hal->dac_write)
@@ -182,6 +185,27 @@ void nt_chip_codes_changed(struct nt_chip *chip)
 {
     chip->codes.revision++;
     chip->codes.is_staging = 0;
+    chip->codes.is_dac_stale = 1;
+}
+
+void nt_chip_dither(struct nt_chip *chip, const struct nt_learn_settings *settings)
+{
+    struct nt_codes *codes = &chip->codes;
+    for (int down = 0; down < 2; down++) {
+        uint8_t *out = chip->point_codes[down];
+        nt_learn_dither(&chip->image, settings, codes->codes, 1 - 2 * down, out);
+        if (codes->is_corrected)
+            nt_correction_dacs(codes->corrections, out, chip->image.n_codes, nt_chip_range(chip), out);
+    }
+}
+
+static const uint8_t *dac_codes(struct nt_chip *chip)
+{
+    struct nt_codes *codes = &chip->codes;
+    if (codes->is_dac_stale)
+        nt_correction_dacs(codes->corrections, codes->codes, chip->image.n_codes, nt_chip_range(chip), codes->dac);
+    codes->is_dac_stale = 0;
+    return codes->dac;
 }
 
 static const uint8_t *sample_events(struct nt_chip *chip, uint32_t slot, uint32_t steps)
@@ -199,7 +223,7 @@ static const uint8_t *sample_events(struct nt_chip *chip, uint32_t slot, uint32_
 void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uint32_t points, int wants_membrane)
 {
     struct nt_operating operating[NT_ARRAY_POINTS] = {
-        {0, chip->codes.codes}, {0, chip->point_codes[0]}, {0, chip->point_codes[1]}};
+        {0, dac_codes(chip)}, {0, chip->point_codes[0]}, {0, chip->point_codes[1]}};
     const struct nt_operating *at[NT_ARRAY_POINTS] = {&operating[0], &operating[1], &operating[2]};
     struct nt_response response = {.compared_q8 = wants_membrane ? chip->compared_q8 : 0};
     if (chip->job.is_learning) {
@@ -213,4 +237,12 @@ void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uin
     (void)nt_array_run(&chip->array, at, points, sample_events(chip, slot, steps), steps, chip->steps_done, &response);
     chip->samples_presented++;
     chip->steps_done += steps;
+}
+
+void nt_chip_stimulate(struct nt_chip *chip, const struct nt_drive *drive, uint32_t repeats)
+{
+    const struct nt_operating operating = {0, dac_codes(chip)};
+    nt_array_drive(&chip->array, &operating, drive, chip->counts);
+    chip->samples_presented += repeats;
+    chip->steps_done += repeats * drive->steps;
 }

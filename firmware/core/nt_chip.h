@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "nt_array.h"
+#include "nt_correction.h"
 #include "nt_hal.h"
 #include "nt_image.h"
 #include "nt_learn.h"
@@ -30,11 +31,15 @@
 #define NT_NV_SECTION_HISTORY 16 /* boots u32, commits u32 */
 
 struct nt_codes {
-    uint8_t *codes; /* the only writable state */
-    uint8_t *staged;
-    uint32_t revision;
+    uint8_t *codes;        /* calibrated; with the corrections the only writable state */
+    uint32_t *corrections; /* packed, one per code */
+    uint8_t *dac;          /* codes of the DACs, unless `is_dac_stale` */
+    uint8_t *staged;       /* shares memory with the sums of a batch, whose end is a change of the codes */
+    uint32_t revision;     /* of codes and corrections */
     uint32_t committed_revision; /* equal to `revision` while the codes are those of the NV log */
     uint8_t is_staging;
+    uint8_t is_corrected; /* 0: every correction is zero */
+    uint8_t is_dac_stale;
     uint8_t code_min;
     uint8_t code_max;
     uint8_t max_move_code;
@@ -54,8 +59,9 @@ struct nt_loop {
     struct nt_learn_settings settings;
     struct nt_learn_settings step_settings; /* with the rate of the step at hand */
     struct nt_learn batch;
-    int16_t *accumulator_q8;
+    uint32_t *persistent; /* head, then the two below: the learning section of the NV log */
     uint32_t *mean_q8;
+    int16_t *accumulator_q8;
     uint16_t *pairs; /* slot, label, slot, label, ... */
     uint32_t n_pairs;
     uint32_t pairs_max;
@@ -63,6 +69,13 @@ struct nt_loop {
     uint8_t is_learning;
     uint8_t is_staging;
 };
+
+/* What the NV log keeps of a device loop that learns: step, settings, then mean and accumulator of each code. */
+#define NT_LOOP_HEAD_WORDS 3u
+static inline size_t nt_loop_bytes(const struct nt_image *image)
+{
+    return NT_LOOP_HEAD_WORDS * sizeof(uint32_t) + image->n_codes * (sizeof(uint32_t) + sizeof(int16_t));
+}
 
 /* Samples still to be run for the request at hand. */
 struct nt_job {
@@ -126,18 +139,32 @@ struct nt_retained_boots {
    chip then starts from default codes. */
 void nt_chip_history_begin(struct nt_chip *chip, struct nt_retained_boots *retained, const uint8_t uid[8]);
 
-/* Writes codes, boots and commits to the NV log; negative where it refuses. */
+/* Writes codes, corrections, the device loop while it learns, boots and commits to the NV log; negative where it refuses.
+   A log without room for the device loop takes the rest. */
 int nt_chip_history_commit(struct nt_chip *chip, uint32_t generation);
 
-/* Codes of the last commit, or the default ones, as a new revision; the device loop and staged writes are dropped. */
+/* Codes, corrections and device loop of the last commit, or the default ones, as a new revision; staged writes are
+   dropped. */
 void nt_chip_codes_restore(struct nt_chip *chip);
 
-/* Counts a change of the codes. */
+/* Counts a change of codes or corrections. */
 void nt_chip_codes_changed(struct nt_chip *chip);
+
+static inline struct nt_code_range nt_chip_range(const struct nt_chip *chip)
+{
+    return (struct nt_code_range){chip->codes.code_min, chip->codes.code_max};
+}
+
+/* Fills point_codes with what the DACs get at the codes +- the dither. */
+void nt_chip_dither(struct nt_chip *chip, const struct nt_learn_settings *settings);
 
 /* Runs the sample of `slot` from rest at the codes and, with two more points, at the dithered ones; spike counts go to
    `counts` (in a job that learns, the dithered ones go to `learn_counts`), the membranes of the last step to
    `compared_q8` where wanted. */
 void nt_chip_sample_run(struct nt_chip *chip, uint32_t slot, uint32_t steps, uint32_t points, int wants_membrane);
+
+/* Drives one layer alone (see nt_array_drive): spikes of its neurons in one repeat go to `counts`. All `repeats` count as
+   presented: they are alike, since this array has no noise. */
+void nt_chip_stimulate(struct nt_chip *chip, const struct nt_drive *drive, uint32_t repeats);
 
 #endif

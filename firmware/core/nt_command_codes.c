@@ -1,4 +1,4 @@
-/* CODES_READ and CODES_WRITE: chunks are staged, and the last one applies all of them or none. */
+/* CODES_WRITE: chunks are staged, and the last one applies all of them or none. */
 #include "nt_bytes.h"
 #include "nt_command_run.h"
 #include "nt_messages.h"
@@ -15,23 +15,6 @@ struct walk {
     uint32_t span;
     uint32_t at;
 };
-
-enum nt_command_result nt_command_codes_read(struct nt_chip *chip, const struct nt_request *request,
-                                             struct nt_reply *reply)
-{
-    uint64_t start = nt_u32_load(request->payload + NT_CODES_READ_REQ_START_AT);
-    uint32_t count = nt_u16_load(request->payload + NT_CODES_READ_REQ_COUNT_AT);
-    uint32_t room = reply->room - NT_CODES_READ_RSP_SIZE;
-    if (count > room)
-        return nt_command_refuse(reply, NT_ERR_RESPONSE_TOO_LONG, 0, count, room);
-    if (start + count > chip->image.n_codes)
-        return nt_command_refuse(reply, NT_ERR_INDEX_RANGE, (uint32_t)(start + count - 1), 0, chip->image.n_codes);
-    nt_u32_store(reply->payload + NT_CODES_READ_RSP_REVISION_AT, chip->codes.revision);
-    for (uint32_t i = 0; i < count; i++)
-        reply->payload[NT_CODES_READ_RSP_CODES_AT + i] = chip->codes.codes[start + i];
-    reply->length = NT_CODES_READ_RSP_SIZE + count;
-    return NT_COMMAND_DONE;
-}
 
 static uint32_t bit_at(const uint8_t *mask, uint32_t i)
 {
@@ -108,26 +91,29 @@ static enum nt_command_result chunk_stage(struct nt_chip *chip, const struct nt_
     return NT_COMMAND_DONE;
 }
 
-/* Which bound a staged code breaks; a code that does not move breaks none. */
-enum bound { BOUND_LOW, BOUND_HIGH, BOUND_SLEW, BOUNDS };
-
-static int is_broken(const struct nt_codes *codes, uint32_t i, enum bound bound)
+enum nt_command_result nt_command_slew_check(const struct nt_codes *codes, uint32_t i, int move,
+                                             struct nt_reply *reply)
 {
-    int move = codes->staged[i] - codes->codes[i];
-    if (bound == BOUND_LOW)
-        return move != 0 && codes->staged[i] < codes->code_min;
-    if (bound == BOUND_HIGH)
-        return move != 0 && codes->staged[i] > codes->code_max;
-    return (move < 0 ? -move : move) > codes->max_move_code;
+    if ((move < 0 ? -move : move) <= codes->max_move_code)
+        return NT_COMMAND_DONE;
+    return nt_command_refuse(reply, NT_ERR_SLEW_LIMIT, i, (uint32_t)move, codes->max_move_code);
 }
 
-static enum nt_command_result bound_refuse(const struct nt_codes *codes, uint32_t i, enum bound bound,
-                                           struct nt_reply *reply)
+/* A bound of a staged code; a code that does not move breaks none. */
+enum bound { BOUND_LOW, BOUND_HIGH, BOUND_SLEW, BOUNDS };
+
+static enum nt_command_result bound_check(const struct nt_codes *codes, uint32_t i, enum bound bound,
+                                          struct nt_reply *reply)
 {
+    uint8_t code = codes->staged[i];
+    int move = code - codes->codes[i];
+    if (move == 0)
+        return NT_COMMAND_DONE;
     if (bound == BOUND_SLEW)
-        return nt_command_refuse(reply, NT_ERR_SLEW_LIMIT, i, (uint32_t)(codes->staged[i] - codes->codes[i]),
-                                 codes->max_move_code);
-    return nt_command_refuse(reply, NT_ERR_CODE_RANGE, i, codes->staged[i],
+        return nt_command_slew_check(codes, i, move, reply);
+    if (bound == BOUND_LOW ? code >= codes->code_min : code <= codes->code_max)
+        return NT_COMMAND_DONE;
+    return nt_command_refuse(reply, NT_ERR_CODE_RANGE, i, code,
                              bound == BOUND_LOW ? codes->code_min : codes->code_max);
 }
 
@@ -135,23 +121,15 @@ static enum nt_command_result staged_check(const struct nt_chip *chip, struct nt
 {
     for (unsigned bound = 0; bound < BOUNDS; bound++)
         for (uint32_t i = 0; i < chip->image.n_codes; i++)
-            if (is_broken(&chip->codes, i, (enum bound)bound))
-                return bound_refuse(&chip->codes, i, (enum bound)bound, reply);
+            if (bound_check(&chip->codes, i, (enum bound)bound, reply) == NT_COMMAND_REFUSED)
+                return NT_COMMAND_REFUSED;
     return NT_COMMAND_DONE;
 }
 
-static void staged_apply(struct nt_chip *chip)
-{
-    uint8_t *before = chip->codes.codes;
-    chip->codes.codes = chip->codes.staged;
-    chip->codes.staged = before;
-    nt_chip_codes_changed(chip);
-}
-
-static void staging_begin(struct nt_chip *chip)
+static void codes_copy(uint8_t *to, const uint8_t *from, const struct nt_chip *chip)
 {
     for (uint32_t i = 0; i < chip->image.n_codes; i++)
-        chip->codes.staged[i] = chip->codes.codes[i];
+        to[i] = from[i];
 }
 
 /* Whatever is refused leaves the staging area closed, which is set before anything else. */
@@ -161,10 +139,10 @@ static enum nt_command_result chunk_write(struct nt_chip *chip, const struct nt_
     uint8_t chunk = request->payload[NT_CODES_WRITE_REQ_CHUNK_AT];
     int was_staging = chip->codes.is_staging;
     chip->codes.is_staging = 0;
-    if (nt_u32_load(request->payload + NT_CODES_WRITE_REQ_BASE_REVISION_AT) != chip->codes.revision)
-        return nt_command_refuse(reply, NT_ERR_STALE_REVISION, 0, chip->codes.revision, 0);
+    if (nt_command_revision_check(chip, request, reply) == NT_COMMAND_REFUSED)
+        return NT_COMMAND_REFUSED;
     if (chunk & NT_CHUNK_FIRST)
-        staging_begin(chip);
+        codes_copy(chip->codes.staged, chip->codes.codes, chip);
     else if (!was_staging)
         return nt_command_refuse(reply, NT_ERR_NOT_STAGED, 0, 0, 0);
     enum nt_command_result result = chunk_stage(chip, request, reply);
@@ -175,8 +153,10 @@ static enum nt_command_result chunk_write(struct nt_chip *chip, const struct nt_
         return NT_COMMAND_DONE;
     }
     result = staged_check(chip, reply);
-    if (result == NT_COMMAND_DONE)
-        staged_apply(chip);
+    if (result == NT_COMMAND_REFUSED)
+        return result;
+    codes_copy(chip->codes.codes, chip->codes.staged, chip);
+    nt_chip_codes_changed(chip);
     return result;
 }
 

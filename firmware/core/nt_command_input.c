@@ -3,17 +3,17 @@
 #include "nt_command_run.h"
 #include "nt_messages.h"
 
-/* Elements begin .. end - 1 of all slots laid end to end, at `size` elements each. */
+/* Elements that run on from `offset` of a slot of `size` elements. */
 struct load {
     const uint8_t *data;
-    uint64_t begin;
-    uint64_t end;
-    uint64_t size;
+    uint32_t at; /* of the next element within the data */
+    uint32_t count;
+    uint32_t size;
     uint8_t packing;
     uint8_t steps;
 };
 
-static uint8_t event_at(const struct load *load, uint64_t i)
+static uint8_t event_at(const struct load *load, uint32_t i)
 {
     if (load->packing == NT_PACKING_BYTES)
         return load->data[i];
@@ -22,12 +22,12 @@ static uint8_t event_at(const struct load *load, uint64_t i)
 
 static int packing_fits(const struct nt_request *request)
 {
-    uint64_t count = nt_u32_load(request->payload + NT_INPUT_LOAD_REQ_COUNT_AT);
+    uint32_t count = nt_u32_load(request->payload + NT_INPUT_LOAD_REQ_COUNT_AT);
     uint32_t bytes = request->length - NT_INPUT_LOAD_REQ_SIZE;
     uint8_t packing = request->payload[NT_INPUT_LOAD_REQ_PACKING_AT];
     if (packing == NT_PACKING_BYTES)
         return bytes == count;
-    return packing == NT_PACKING_BITS && bytes == (count + 7) / 8;
+    return packing == NT_PACKING_BITS && bytes == count / 8 + (count % 8 != 0);
 }
 
 static enum nt_command_result steps_check(const struct nt_chip *chip, uint8_t steps, struct nt_reply *reply)
@@ -48,15 +48,22 @@ static void slot_mark(struct nt_slots *slots, uint32_t slot, uint8_t steps, uint
     slots->steps[slot] = steps;
 }
 
-static void slot_fill(struct nt_slots *slots, uint32_t slot, const struct load *load)
+static void slot_fill(struct nt_slots *slots, uint32_t slot, uint32_t first, struct load *load)
 {
-    uint64_t base = slot * load->size;
-    uint64_t from = load->begin > base ? load->begin : base;
-    uint64_t to = load->end < base + load->size ? load->end : base + load->size;
+    uint32_t left = load->count - load->at;
+    uint32_t last = left < load->size - first ? first + left : load->size;
     uint8_t *out = slots->data + slot * slots->pitch;
-    for (uint64_t i = from; i < to; i++)
-        out[i - base] = event_at(load, i - load->begin);
-    slot_mark(slots, slot, load->steps, (uint32_t)(from - base), (uint32_t)(to - base));
+    for (uint32_t i = first; i < last; i++)
+        out[i] = event_at(load, load->at++);
+    slot_mark(slots, slot, load->steps, first, last);
+}
+
+/* The slot of the last element. What the payload holds and the largest sample fit 32 bits together. */
+static uint32_t slot_last(const struct load *load, uint32_t slot, uint32_t offset)
+{
+    uint32_t end = offset % load->size + load->count;
+    slot += offset / load->size;
+    return end == 0 ? slot - (offset != 0) : slot + (end - 1) / load->size;
 }
 
 enum nt_command_result nt_command_input_load(struct nt_chip *chip, const struct nt_request *request,
@@ -65,8 +72,8 @@ enum nt_command_result nt_command_input_load(struct nt_chip *chip, const struct 
     const uint8_t *payload = request->payload;
     struct load load = {.data = payload + NT_INPUT_LOAD_REQ_DATA_AT};
     uint32_t slot = nt_u16_load(payload + NT_INPUT_LOAD_REQ_SLOT_AT);
-    uint32_t count = nt_u32_load(payload + NT_INPUT_LOAD_REQ_COUNT_AT);
     uint32_t offset = nt_u32_load(payload + NT_INPUT_LOAD_REQ_OFFSET_AT);
+    load.count = nt_u32_load(payload + NT_INPUT_LOAD_REQ_COUNT_AT);
     load.packing = payload[NT_INPUT_LOAD_REQ_PACKING_AT];
     load.steps = payload[NT_INPUT_LOAD_REQ_STEPS_AT];
     if (!packing_fits(request))
@@ -74,15 +81,12 @@ enum nt_command_result nt_command_input_load(struct nt_chip *chip, const struct 
     enum nt_command_result result = steps_check(chip, load.steps, reply);
     if (result == NT_COMMAND_REFUSED)
         return result;
-    load.size = (uint64_t)load.steps * chip->image.n_inputs;
-    load.begin = slot * load.size + offset;
-    load.end = load.begin + count;
-    uint64_t last = load.end == 0 ? 0 : (load.end - 1) / load.size;
-    if (offset >= load.size || load.end > chip->slots.count * load.size || count == 0)
-        return nt_command_refuse(reply, NT_ERR_SLOT_RANGE, (uint32_t)(last > slot ? last : slot), 0,
-                                 chip->slots.count);
-    for (uint32_t i = slot; i <= last; i++)
-        slot_fill(&chip->slots, i, &load);
+    load.size = load.steps * chip->image.n_inputs;
+    uint32_t last = slot_last(&load, slot, offset);
+    if (offset >= load.size || last >= chip->slots.count || load.count == 0)
+        return nt_command_refuse(reply, NT_ERR_SLOT_RANGE, last, 0, chip->slots.count);
+    for (; slot <= last; slot++, offset = 0)
+        slot_fill(&chip->slots, slot, offset, &load);
     reply->length = NT_INPUT_LOAD_RSP_SIZE;
     return NT_COMMAND_DONE;
 }

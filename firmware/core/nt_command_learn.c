@@ -44,6 +44,21 @@ static enum nt_command_result settings_check(const struct nt_codes *codes, const
     return NT_COMMAND_DONE;
 }
 
+void nt_command_loop_save(struct nt_chip *chip)
+{
+    _Static_assert(sizeof(struct nt_learn_settings) <= (NT_LOOP_HEAD_WORDS - 1) * sizeof(uint32_t), "head");
+    chip->loop.persistent[0] = chip->loop.step;
+    __builtin_memcpy(chip->loop.persistent + 1, &chip->loop.settings, sizeof(struct nt_learn_settings));
+}
+
+void nt_command_loop_resume(struct nt_chip *chip)
+{
+    struct nt_reply ignored;
+    chip->loop.step = chip->loop.persistent[0];
+    __builtin_memcpy(&chip->loop.settings, chip->loop.persistent + 1, sizeof(struct nt_learn_settings));
+    chip->loop.is_learning = settings_check(&chip->codes, &chip->loop.settings, &ignored) == NT_COMMAND_DONE;
+}
+
 static void loop_clear(struct nt_chip *chip)
 {
     for (uint32_t i = 0; i < chip->image.n_codes; i++) {
@@ -172,8 +187,7 @@ enum nt_command_result nt_command_learn_continue(struct nt_chip *chip, struct nt
     struct nt_job *job = &chip->job;
     const uint8_t *plus = chip->learn_counts;
     /* The errors of the sample before lie where these codes were. */
-    nt_learn_dither(&chip->image, &chip->loop.step_settings, chip->codes.codes, 1, chip->point_codes[0]);
-    nt_learn_dither(&chip->image, &chip->loop.step_settings, chip->codes.codes, -1, chip->point_codes[1]);
+    nt_chip_dither(chip, &chip->loop.step_settings);
     nt_chip_sample_run(chip, nt_command_job_slot(chip, job->done), job->steps, NT_ARRAY_POINTS, 0);
     nt_learn_accumulate(&chip->loop.batch, plus, plus + chip->image.n_neurons,
                         chip->loop.pairs[2 * (size_t)job->done + 1]);

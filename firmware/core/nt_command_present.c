@@ -97,10 +97,8 @@ enum nt_command_result nt_command_present(struct nt_chip *chip, const struct nt_
     enum nt_command_result result = job_read(chip, request, reply);
     if (result == NT_COMMAND_REFUSED)
         return result;
-    if (chip->job.readout & NT_READOUT_DITHER) {
-        nt_learn_dither(&chip->image, &dither, chip->codes.codes, 1, chip->point_codes[0]);
-        nt_learn_dither(&chip->image, &dither, chip->codes.codes, -1, chip->point_codes[1]);
-    }
+    if (chip->job.readout & NT_READOUT_DITHER)
+        nt_chip_dither(chip, &dither);
     chip->result_bytes = chip->job.count * chip->job.record_bytes;
     return NT_COMMAND_CONTINUES;
 }

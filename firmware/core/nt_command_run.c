@@ -14,11 +14,15 @@ struct command {
 static const struct command commands[] = {
     {NT_TYPE_CODES_READ_REQ, NT_CODES_READ_REQ_SIZE, 0, nt_command_codes_read},
     {NT_TYPE_CODES_WRITE_REQ, NT_CODES_WRITE_REQ_SIZE, 1, nt_command_codes_write},
+    {NT_TYPE_CORRECTION_READ_REQ, NT_CORRECTION_READ_REQ_SIZE, 0, nt_command_correction_read},
+    {NT_TYPE_CORRECTION_WRITE_REQ, NT_CORRECTION_WRITE_REQ_SIZE, 4, nt_command_correction_write},
+    {NT_TYPE_STIMULATE_REQ, NT_STIMULATE_REQ_SIZE, 3, nt_command_stimulate},
     {NT_TYPE_INPUT_LOAD_REQ, NT_INPUT_LOAD_REQ_SIZE, 1, nt_command_input_load},
     {NT_TYPE_PRESENT_REQ, NT_PRESENT_REQ_SIZE, 2, nt_command_present},
     {NT_TYPE_RESULT_REQ, NT_RESULT_REQ_SIZE, 0, nt_command_result_read},
     {NT_TYPE_LEARN_START_REQ, NT_LEARN_START_REQ_SIZE, 0, nt_command_learn_start},
     {NT_TYPE_LEARN_REQ, NT_LEARN_REQ_SIZE, 2, nt_command_learn},
+    {NT_TYPE_LEARN_STATE_REQ, NT_LEARN_STATE_REQ_SIZE, 0, nt_command_learn_state},
     {NT_TYPE_COMMIT_REQ, NT_COMMIT_REQ_SIZE, 0, nt_command_commit},
 };
 
@@ -35,6 +39,29 @@ enum nt_command_result nt_command_refuse(struct nt_reply *reply, uint8_t error, 
 enum nt_command_result nt_command_payload_refuse(struct nt_reply *reply, uint32_t seen)
 {
     return nt_command_refuse(reply, NT_ERR_BAD_PAYLOAD, 0, seen, 0);
+}
+
+/* COMMIT and the writes begin with it. */
+enum nt_command_result nt_command_revision_check(const struct nt_chip *chip, const struct nt_request *request,
+                                                 struct nt_reply *reply)
+{
+    if (nt_u32_load(request->payload) == chip->codes.revision)
+        return NT_COMMAND_DONE;
+    return nt_command_refuse(reply, NT_ERR_STALE_REVISION, 0, chip->codes.revision, 0);
+}
+
+enum nt_command_result nt_command_range_check(uint32_t start, uint32_t count, uint32_t limit, struct nt_reply *reply)
+{
+    if (start <= limit && count <= limit - start)
+        return NT_COMMAND_DONE;
+    return nt_command_refuse(reply, NT_ERR_INDEX_RANGE, start + count - 1, 0, limit);
+}
+
+enum nt_command_result nt_command_room_check(uint32_t bytes, uint32_t room, struct nt_reply *reply)
+{
+    if (bytes <= room)
+        return NT_COMMAND_DONE;
+    return nt_command_refuse(reply, NT_ERR_RESPONSE_TOO_LONG, 0, bytes, room);
 }
 
 static int payload_fits(const struct command *command, uint32_t length)

@@ -33,7 +33,7 @@ struct nt_core {
 
 /* `core` and `scratch` (8-byte aligned) belong to the caller and live as long as the core. The first bytes of the scratch
    memory should survive a reset. Codes, samples and buffers live in the scratch memory; what remains becomes input slots.
-   Gives NT_OK, or why the chip cannot work: nt_core_poll then answers every HELLO with BUSY and that reason in `seen`,
+   Gives NT_OK, or why the chip cannot work: nt_core_poll then answers every HELLO with NO_IMAGE and that reason in `seen`,
    unless the scratch memory is too small even for that. */
 int nt_core_init(struct nt_core *core, const struct nt_hal *hal, void *scratch, size_t scratch_bytes);
 

@@ -91,3 +91,13 @@ void nt_events_bits_add(struct nt_events *events, const uint8_t *bits)
         word_gather(events, nt_u32_load(bits + first / 8), events->weight + (size_t)first * events->stride);
     }
 }
+
+void nt_events_records_add(struct nt_events *events, const uint8_t *records, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++, records += 3) {
+        room_make(events);
+        events->array->column_counted[events->counted] = events->weight + (size_t)nt_u16_load(records) * events->stride;
+        events->array->times[events->counted++] = records[2];
+        events->total += records[2];
+    }
+}

@@ -25,6 +25,9 @@ void nt_events_bytes_add(struct nt_events *events, const uint8_t *counts);
 /* Spikes, one bit per input; spare bits of the last 32-bit word are 0. */
 void nt_events_bits_add(struct nt_events *events, const uint8_t *bits);
 
+/* Records of 3 bytes: u16 input, u8 events. */
+void nt_events_records_add(struct nt_events *events, const uint8_t *records, uint32_t count);
+
 /* Adds what is gathered to the sums of the array. */
 void nt_events_flush(struct nt_events *events);
 

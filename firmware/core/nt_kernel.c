@@ -29,19 +29,19 @@ static void sum_add(uint32_t *sum, const uint8_t *const *column, size_t count, s
     columns_add(sum, column, count, words, 0);
 }
 
-static void sum_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
-                            size_t words)
+void nt_portable_sum_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
+                                 size_t words)
 {
     columns_add_counted(sum, column, times, count, words, 0);
 }
 
-static void positive_add(uint32_t *sum, const uint8_t *const *column, size_t count, size_t words)
+void nt_portable_positive_add(uint32_t *sum, const uint8_t *const *column, size_t count, size_t words)
 {
     columns_add(sum, column, count, words, 1);
 }
 
-static void positive_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
-                                 size_t words)
+void nt_portable_positive_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
+                                      size_t words)
 {
     columns_add_counted(sum, column, times, count, words, 1);
 }
@@ -53,8 +53,8 @@ static uint32_t column_dot(const uint8_t *column, const uint32_t *error, size_t 
 
 const struct nt_kernel nt_kernel_portable = {
     .sum_add = sum_add,
-    .sum_add_counted = sum_add_counted,
-    .positive_add = positive_add,
-    .positive_add_counted = positive_add_counted,
+    .sum_add_counted = nt_portable_sum_add_counted,
+    .positive_add = nt_portable_positive_add,
+    .positive_add_counted = nt_portable_positive_add_counted,
     .column_dot = column_dot,
 };

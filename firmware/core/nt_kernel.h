@@ -25,6 +25,13 @@ struct nt_kernel {
 /* Plain C on 32-bit words; exact on any machine. */
 extern const struct nt_kernel nt_kernel_portable;
 
+/* Those of them that a board's own table may name; the others then take no flash. */
+void nt_portable_sum_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
+                                 size_t words);
+void nt_portable_positive_add(uint32_t *sum, const uint8_t *const *column, size_t count, size_t words);
+void nt_portable_positive_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
+                                      size_t words);
+
 /* Vectors of GCC and Clang, for little-endian hosts. */
 extern const struct nt_kernel nt_kernel_wide;
 

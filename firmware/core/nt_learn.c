@@ -1,12 +1,11 @@
 /* Errors of one sample down the layers, summed per code (docs/spec.md, section 5). */
 #include "nt_learn.h"
 
+#include "nt_cold.h"
 #include "nt_error.h"
 
 #define ALIGNMENT 8u
 #define WEIGHT_MAX 7
-/* Runs once per batch or per boot: small rather than fast. */
-#define NT_COLD __attribute__((cold, noinline))
 
 /* Errors of one layer, in one plane of 32 bits or in two. */
 struct errors {
@@ -235,7 +234,7 @@ static int64_t column_dot(const struct nt_learn *learn, const uint8_t *column, c
                           uint32_t neurons)
 {
     size_t words = padded(neurons) / 8;
-    if (!errors->high || errors->largest <= INT32_MAX / WEIGHT_MAX / (int64_t)neurons)
+    if (!errors->high || errors->largest <= (int32_t)(INT32_MAX / WEIGHT_MAX / neurons))
         return (int32_t)learn->kernel->column_dot(column, errors->low, words);
     uint64_t high = learn->kernel->column_dot(column, errors->high, words);
     return (int64_t)(low_words_dot(column, errors->low, neurons) + (high << 32));

@@ -27,7 +27,7 @@
 #define NT_ERR_STEPS_MISMATCH 13u /* a raster of other length than the time steps asked for; index = slot, seen = its steps, limit = steps asked */
 #define NT_ERR_LABEL_RANGE 14u /* a label lies outside the classes; index = position in the batch, seen = label, limit = number of classes */
 #define NT_ERR_SETTING_RANGE 15u /* a setting lies outside its range; index = position of its field, seen = value, limit = bound crossed */
-#define NT_ERR_NOT_LEARNING 16u /* LEARN without LEARN_START in this boot */
+#define NT_ERR_NOT_LEARNING 16u /* no LEARN_START in this boot, and none before the commit that it began with */
 #define NT_ERR_WRONG_STEP 17u /* the learning step is neither the next nor the last one; seen = step done */
 #define NT_ERR_RESPONSE_TOO_LONG 18u /* the answer would exceed the payload agreed on; seen = its length, limit = room in the payload agreed on */
 #define NT_ERR_NO_CAPABILITY 19u /* the chip cannot do this; index = the capability bit */
@@ -58,7 +58,7 @@
 #define NT_CAP_DITHER 2u /* spikes at code + d and code - d can be read */
 #define NT_CAP_MEMBRANE 4u /* membranes of the last layer can be read */
 #define NT_CAP_DEVICE_LOOP 8u /* the device can learn by itself */
-#define NT_CAP_NON_VOLATILE 16u /* codes and corrections can be committed */
+#define NT_CAP_NON_VOLATILE 16u /* codes, corrections and the device loop can be committed */
 #define NT_CAP_STIMULATE 32u /* a single layer can be driven with given events */
 #define NT_CAP_CORRECTIONS 64u /* the device can correct the codes of each domain */
 
@@ -272,7 +272,7 @@
 #define NT_LEARN_STATE_RSP_LEARNING_STEP_AT 0u /* u32 */
 #define NT_LEARN_STATE_RSP_STATE_AT 4u /* u8[] */
 
-/* Persists codes and corrections. */
+/* Persists codes, corrections and, where it learns, the device loop. */
 #define NT_TYPE_COMMIT_REQ 0x40u
 #define NT_COMMIT_REQ_SIZE 4u /* bytes of the fixed part */
 #define NT_COMMIT_REQ_REVISION_AT 0u /* u32 */

@@ -3,6 +3,9 @@
 
 #include "nt_random.h"
 
+#define WEIGHT_MAX 7u
+#define BIAS_MAX 32768u
+
 /* What all operating points of a group share. With one gain for both parts all of I stands in `exc`. */
 struct group {
     uint32_t first; /* within the block */
@@ -14,17 +17,29 @@ struct group {
     int drawn;
 };
 
+/* What silicon adds. The boards' array is ideal: built with NT_ARRAY_IDEAL, they leave the code for it out. */
+static inline const struct nt_layer_operating *silicon(const struct nt_point *point)
+{
+#ifdef NT_ARRAY_IDEAL
+    static const struct nt_layer_operating ideal;
+    (void)point;
+    return &ideal;
+#else
+    return &point->operating;
+#endif
+}
+
 static uint32_t gain_exc_q12(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
 {
-    if (point->operating.gain_q12)
-        return point->operating.gain_q12[2 * (size_t)neuron];
+    if (silicon(point)->gain_q12)
+        return silicon(point)->gain_q12[2 * (size_t)neuron];
     return nt_image_gain_q12(step->image, point->codes[nt_layer_domain_exc(step->layer, neuron)]);
 }
 
 static uint32_t gain_inh_q12(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
 {
-    if (point->operating.gain_q12)
-        return point->operating.gain_q12[2 * (size_t)neuron + 1];
+    if (silicon(point)->gain_q12)
+        return silicon(point)->gain_q12[2 * (size_t)neuron + 1];
     return nt_image_gain_q12(step->image, point->codes[nt_layer_domain_inh(step->layer, neuron)]);
 }
 
@@ -38,15 +53,15 @@ int nt_point_is_split(const struct nt_point *point, const struct nt_step *step)
 
 static int32_t threshold_q8(const struct nt_point *point, const struct nt_step *step, uint32_t neuron)
 {
-    if (point->operating.threshold_q8)
-        return point->operating.threshold_q8[neuron];
+    if (silicon(point)->threshold_q8)
+        return silicon(point)->threshold_q8[neuron];
     return nt_i32_load(step->layer->threshold + 4 * (size_t)neuron);
 }
 
 static int32_t leaked_q8(const struct nt_point *point, const struct nt_step *step, uint32_t neuron, int32_t membrane,
                          int32_t drive)
 {
-    int64_t leak = point->operating.leak_q16 ? point->operating.leak_q16[neuron] : step->nominal_leak_q16;
+    int64_t leak = silicon(point)->leak_q16 ? silicon(point)->leak_q16[neuron] : step->nominal_leak_q16;
     return nt_i32_saturate(membrane - (((int64_t)membrane * leak) >> 16) + drive);
 }
 
@@ -82,7 +97,7 @@ static void sums_finish(const struct nt_step *step, struct group *group)
 /* Draws are kept for the next point, which mostly has the same seed. */
 static void noise_draw(const struct nt_point *point, const struct nt_step *step, struct group *group)
 {
-    if (!point->operating.noise_q8 || (group->drawn && group->noise_key == point->noise_key))
+    if (!silicon(point)->noise_q8 || (group->drawn && group->noise_key == point->noise_key))
         return;
     for (uint32_t k = 0; k < group->count; k++)
         group->draw[k] = nt_random_noise_draw(point->noise_key, step->time, step->first + group->first + k);
@@ -92,14 +107,14 @@ static void noise_draw(const struct nt_point *point, const struct nt_step *step,
 
 static int32_t compared_q8(const struct nt_point *point, uint32_t neuron, int32_t membrane, int32_t draw)
 {
-    if (!point->operating.noise_q8)
+    if (!silicon(point)->noise_q8)
         return membrane;
-    return nt_i32_saturate(membrane + nt_random_noise_scale(draw, point->operating.noise_q8[neuron]));
+    return nt_i32_saturate(membrane + nt_random_noise_scale(draw, silicon(point)->noise_q8[neuron]));
 }
 
 static uint32_t fault_apply(const struct nt_point *point, uint32_t neuron, uint32_t spike)
 {
-    int fault = point->operating.fault ? point->operating.fault[neuron] : 0;
+    int fault = silicon(point)->fault ? silicon(point)->fault[neuron] : 0;
     if (fault == 0)
         return spike;
     return fault > 0;
@@ -137,17 +152,14 @@ static uint32_t point_step(const struct nt_step *restrict step, const struct nt_
     return spikes;
 }
 
-/* Whether image and codes say all about every point, so that the plain loop does. */
-static int points_are_plain(const struct nt_step *step, const struct nt_point *points, uint32_t n_points)
+int nt_points_are_plain(const struct nt_point *points, uint32_t n_points)
 {
-    const void *own = step->positive;
-    for (uint32_t p = 0; p < n_points && !own; p++) {
-        const struct nt_layer_operating *at = &points[p].operating;
-        own = at->gain_q12;
-        if (at->threshold_q8 || at->leak_q16 || at->noise_q8 || at->fault)
-            own = at;
+    for (uint32_t p = 0; p < n_points; p++) {
+        const struct nt_layer_operating *at = silicon(&points[p]);
+        if (at->gain_q12 || at->threshold_q8 || at->leak_q16 || at->noise_q8 || at->fault)
+            return 0;
     }
-    return !own;
+    return 1;
 }
 
 /* sat(product >> 4), with one compare instead of two of 64 bits. */
@@ -230,13 +242,67 @@ static uint32_t group_step(const struct nt_step *step, const struct nt_point *po
     return spikes;
 }
 
-uint8_t nt_neurons_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t i,
-                        uint32_t count)
+void nt_neurons_step(const struct nt_step *step, const struct nt_point *points, uint32_t n_points, uint32_t neurons,
+                     uint8_t *raster)
 {
-    if (!points_are_plain(step, points, n_points))
-        return (uint8_t)group_step(step, points, n_points, i, count);
-    uint32_t spikes = plain_step(step, &points[0], i, count);
-    for (uint32_t p = 1; p < n_points; p++)
-        plain_step(step, &points[p], i, count);
-    return (uint8_t)spikes;
+    for (uint32_t i = 0; i < neurons; i += NT_NEURON_GROUP) {
+        uint32_t count = neurons - i < NT_NEURON_GROUP ? neurons - i : NT_NEURON_GROUP;
+        uint32_t spikes;
+        if (step->is_plain) {
+            spikes = plain_step(step, &points[0], i, count);
+            for (uint32_t p = 1; p < n_points; p++)
+                plain_step(step, &points[p], i, count);
+        } else {
+            spikes = group_step(step, points, n_points, i, count);
+        }
+        if (raster)
+            *raster++ = (uint8_t)spikes;
+    }
+}
+
+int nt_neurons_fit_once(const struct nt_step *step, const struct nt_point *points)
+{
+    uint32_t largest = WEIGHT_MAX * (step->offset / 8) + BIAS_MAX;
+    return step->is_plain && !points[0].compared_q8 && largest <= INT32_MAX / nt_image_gain_q12(step->image, 255);
+}
+
+/* From the sums of nibbles to I, in place. */
+static void currents_finish(const struct nt_step *restrict step, uint32_t neurons)
+{
+    const uint8_t *bias = step->layer->bias + 2 * (size_t)step->first;
+    uint32_t *restrict sum = step->sum;
+    uint32_t offset = step->offset;
+    for (uint32_t i = 0; i < neurons; i++)
+        sum[i] = (uint32_t)((int32_t)(sum[i] - offset) + nt_i16_load(bias + 2 * i));
+}
+
+/* D >= theta with D = I gain >> 4, as V starts from 0. */
+static void once_point(const struct nt_step *restrict step, const uint8_t *restrict codes, uint8_t *restrict spikes,
+                       uint32_t neurons)
+{
+    const uint8_t *domain = step->layer->domain + 4 * (size_t)step->first;
+    const uint8_t *threshold = step->layer->threshold + 4 * (size_t)step->first;
+    const uint8_t *gain = step->image->gain;
+    const uint32_t *restrict current = step->sum;
+    for (uint32_t i = 0; i < neurons; i++) {
+        uint32_t code = codes[nt_u16_load(domain + 4 * i)];
+        int32_t product = (int32_t)current[i] * nt_u16_load(gain + 2 * code);
+        spikes[i] = product >> 4 >= nt_i32_load(threshold + 4 * i);
+    }
+}
+
+static void raster_pack(const uint8_t *spikes, uint32_t neurons, uint8_t *raster)
+{
+    for (uint32_t i = 0; i < neurons; i++)
+        raster[i / 8] = (uint8_t)(raster[i / 8] | spikes[i] << i % 8);
+}
+
+void nt_neurons_step_once(const struct nt_step *step, const struct nt_point *points, uint32_t n_points,
+                          uint32_t neurons, uint8_t *raster)
+{
+    currents_finish(step, neurons);
+    for (uint32_t p = 0; p < n_points; p++)
+        once_point(step, points[p].codes, points[p].counts ? points[p].counts : points[p].hold, neurons);
+    if (raster)
+        raster_pack(points[0].counts ? points[0].counts : points[0].hold, neurons, raster);
 }

@@ -2,6 +2,7 @@
 #include "nt_nv.h"
 
 #include "nt_bytes.h"
+#include "nt_cold.h"
 #include "nt_crc32c.h"
 #include "nt_error.h"
 
@@ -381,7 +382,7 @@ static int hal_usable(const struct nt_hal *hal)
            hal->nv_area_bytes <= INT32_MAX;
 }
 
-int nt_nv_mount(struct nt_nv *nv, const struct nt_hal *hal, const uint8_t *digest, const uint8_t uid[8])
+NT_COLD int nt_nv_mount(struct nt_nv *nv, const struct nt_hal *hal, const uint8_t *digest, const uint8_t uid[8])
 {
     if (!nv || !hal || !digest || !uid || !hal_usable(hal))
         return NT_ERROR_ARGUMENT;
@@ -419,7 +420,7 @@ static int set_write(struct nt_nv *nv, const struct nt_nv_section *sections, siz
     return set_append(nv, sections, count, payload_bytes);
 }
 
-int nt_nv_commit(struct nt_nv *nv, const struct nt_nv_section *sections, size_t count)
+NT_COLD int nt_nv_commit(struct nt_nv *nv, const struct nt_nv_section *sections, size_t count)
 {
     if (!nv || (!sections && count != 0))
         return NT_ERROR_ARGUMENT;
@@ -479,7 +480,7 @@ static int section_find(const struct nt_nv *nv, uint16_t id, uint32_t *offset, u
     return NT_ERROR_NV_MISSING;
 }
 
-int nt_nv_load(const struct nt_nv *nv, uint16_t id, uint8_t *data, size_t capacity)
+NT_COLD int nt_nv_load(const struct nt_nv *nv, uint16_t id, uint8_t *data, size_t capacity)
 {
     struct nt_nv_record record;
     struct header header;

@@ -15,7 +15,8 @@ struct nt_layer_operating {
     uint64_t noise_seed;
 };
 
-/* The whole array. `layers` may be null: an ideal chip. `codes` may be null if every layer has its gains. */
+/* The whole array. `layers` may be null: an ideal chip; with NT_ARRAY_IDEAL, as boards are built, it must be. `codes` may be
+   null if every layer has its gains. */
 struct nt_operating {
     const struct nt_layer_operating *layers;
     const uint8_t *codes;

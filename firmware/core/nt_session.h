@@ -54,7 +54,7 @@ struct nt_session {
     uint8_t reset_wanted;     /* as soon as its answer is out */
     uint8_t is_heard;         /* a frame of the session came since this was last cleared */
     uint8_t uid[8];
-    int fault;                /* why the chip cannot work; HELLO is then refused with BUSY */
+    int fault;                /* why the chip cannot work; HELLO is then refused with NO_IMAGE */
 };
 
 /* Takes buffers from `memory`; NT_OK or NT_ERROR_SPACE. */

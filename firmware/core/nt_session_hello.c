@@ -6,7 +6,8 @@
 #define DIGEST_BYTES 32u
 #define UID_BYTES 8u
 #define CAPABILITIES                                                                                          \
-    (NT_CAP_HIDDEN_SPIKES | NT_CAP_DITHER | NT_CAP_MEMBRANE | NT_CAP_DEVICE_LOOP | NT_CAP_NON_VOLATILE)
+    (NT_CAP_HIDDEN_SPIKES | NT_CAP_DITHER | NT_CAP_MEMBRANE | NT_CAP_DEVICE_LOOP | NT_CAP_NON_VOLATILE |      \
+     NT_CAP_STIMULATE | NT_CAP_CORRECTIONS)
 #define SESSION_NUMBERS 255u
 
 static enum nt_command_result version_check(const uint8_t *payload, uint32_t length, struct nt_reply *reply)
@@ -35,7 +36,7 @@ static enum nt_command_result hello_check(const struct nt_session *session, stru
     if (payload[NT_HELLO_REQ_WINDOW_AT] == 0)
         return nt_command_refuse(reply, NT_ERR_SETTING_RANGE, 5, 0, 1);
     if (session->fault < 0)
-        return nt_command_refuse(reply, NT_ERR_BUSY, 0, (uint32_t)session->fault, 0);
+        return nt_command_refuse(reply, NT_ERR_NO_IMAGE, 0, (uint32_t)session->fault, 0);
     return NT_COMMAND_DONE;
 }
 

@@ -56,7 +56,7 @@ class ErrorCode(IntEnum):
     STEPS_MISMATCH = 13  # a raster of other length than the time steps asked for; index = slot, seen = its steps, limit = steps asked
     LABEL_RANGE = 14  # a label lies outside the classes; index = position in the batch, seen = label, limit = number of classes
     SETTING_RANGE = 15  # a setting lies outside its range; index = position of its field, seen = value, limit = bound crossed
-    NOT_LEARNING = 16  # LEARN without LEARN_START in this boot
+    NOT_LEARNING = 16  # no LEARN_START in this boot, and none before the commit that it began with
     WRONG_STEP = 17  # the learning step is neither the next nor the last one; seen = step done
     RESPONSE_TOO_LONG = 18  # the answer would exceed the payload agreed on; seen = its length, limit = room in the payload agreed on
     NO_CAPABILITY = 19  # the chip cannot do this; index = the capability bit
@@ -99,7 +99,7 @@ class Capability(IntFlag):
     DITHER = 2  # spikes at code + d and code - d can be read
     MEMBRANE = 4  # membranes of the last layer can be read
     DEVICE_LOOP = 8  # the device can learn by itself
-    NON_VOLATILE = 16  # codes and corrections can be committed
+    NON_VOLATILE = 16  # codes, corrections and the device loop can be committed
     STIMULATE = 32  # a single layer can be driven with given events
     CORRECTIONS = 64  # the device can correct the codes of each domain
 
@@ -242,7 +242,7 @@ class StatusResponse:
     Attributes:
         samples_presented: u64, sample; since power-on of the chip.
         revision: u32; of the codes.
-        learning: u8; 1 between LEARN_START and the next boot.
+        learning: u8; 1 from LEARN_START on; after a boot as it was at the last commit.
         learning_step: u32; steps done.
         temperature_mk: u32, mK; of the die.
         boot_count: u32.
@@ -835,7 +835,7 @@ class LearnStateResponse:
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """Persists codes and corrections.
+    """Persists codes, corrections and, where it learns, the device loop.
 
     Attributes:
         revision: u32; that the host means to persist.

@@ -9,6 +9,7 @@ from nt_hil import messages as m
 from nt_hil.codec import Decoder, Frame, encode
 from nt_hil.messages import ErrorCode
 from nt_hil.refusal import SessionLostError
+from nt_model.correction import Corrections
 from nt_model.errors import DeviceError
 from nt_model.image_file import image_bytes
 from nt_model.learn import LearnSettings
@@ -49,6 +50,64 @@ def test_a_silent_host_loses_codes_that_it_did_not_commit(fresh: NativeDevice) -
     assert not again.status().learning
 
 
+def some_corrections() -> Corrections:
+    rng = np.random.default_rng(8)
+    return Corrections(rng.integers(-400, 400, 48), rng.integers(-60, 60, 48), rng.integers(-20, 20, 48))
+
+
+def test_a_silent_host_loses_corrections_that_it_did_not_commit(fresh: NativeDevice) -> None:
+    chip = client_of(fresh)
+    chip.write_corrections(some_corrections())
+    chip.commit()
+    chip.write_corrections(Corrections.none(48))
+    in_pieces(fresh, 2 * SILENCE_US)
+    assert (client_of(fresh).read_corrections() == some_corrections().pack()).all()
+
+
+@pytest.mark.parametrize("back", ["reset", "silence"])
+def test_a_device_loop_goes_on_from_its_last_commit(fresh: NativeDevice, back: str) -> None:
+    """Codes, accumulators and means of an unbroken loop, whatever became of the steps behind the commit."""
+    image = build_image(CHOICE)
+    x, labels, slots = samples(image, 8), np.arange(8) % image.n_classes, np.arange(8)
+    chip = client_of(fresh)
+    chip.load_samples(x)
+    chip.learn_start(LearnSettings(hidden_dither_code=40, output_dither_code=20, rate_q8=300))
+    for step in range(6):
+        if step == 3:
+            chip.commit()
+        chip.learn_loaded(slots, labels, 300)
+    unbroken = (chip.read_codes()[0], *chip.learn_state())
+    if back == "reset":
+        chip.reset()
+    else:
+        in_pieces(fresh, 2 * SILENCE_US)
+        chip = client_of(fresh)
+    assert (chip.status().learning, chip.status().learning_step) == (True, 3)
+    assert not (chip.read_codes()[0] == unbroken[0]).all()
+    chip.load_samples(x)
+    for _ in range(3):
+        chip.learn_loaded(slots, labels, 300)
+    for one, other in zip((chip.read_codes()[0], *chip.learn_state()), unbroken, strict=True):
+        assert one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize(("neurons", "learns_on"), [(4000, True), (5000, False)])
+def test_a_log_without_room_for_the_device_loop_takes_the_rest(
+    native: NativeDevice, neurons: int, learns_on: bool
+) -> None:
+    """An area of 64 KiB: two sets of codes and loop, at 7 bytes per code, find room up to 4668 codes."""
+    choice = ImageChoice(1, (4, neurons, 2), "any", "small", "reached", "own", 0, 0, 1)
+    assert native.boot(image_bytes(build_image(choice))).result == 0
+    chip = client_of(native)
+    codes = chip.read_codes()[0] + 2
+    chip.write_codes(codes)
+    chip.learn_start(LearnSettings())
+    chip.commit()
+    chip.reset()
+    assert (chip.read_codes()[0] == codes).all()
+    assert chip.status().learning is learns_on
+
+
 def test_committed_codes_are_kept_however_long_the_silence(fresh: NativeDevice) -> None:
     chip = client_of(fresh)
     chip.write_codes(np.full(48, 140, np.uint8))
@@ -76,8 +135,8 @@ def test_a_bad_image_is_told_at_hello(native: NativeDevice, at: int | None, erro
     request = m.HelloRequest(m.PROTOCOL_MAJOR, m.PROTOCOL_MINOR, m.SCHEMA_HASH, 9, 512, 2)
     answer = Decoder().feed(native.feed(encode(Frame(0, request.TYPE, 0, request.pack()))))[0]
     notice = m.ErrorNotice.parse(answer.payload)
-    assert (notice.error, notice.seen) == (ErrorCode.BUSY, error & 0xFFFFFFFF)
-    with pytest.raises(DeviceError, match="busy"):
+    assert (notice.error, notice.seen) == (ErrorCode.NO_IMAGE, error & 0xFFFFFFFF)
+    with pytest.raises(DeviceError, match="no chip image"):
         client_of(native)
 
 

@@ -96,8 +96,8 @@ def test_traffic_reaches_every_answer_and_every_error(native: NativeDevice) -> N
                 errors.add(m.ErrorNotice.parse(frame.payload).error)
     requests = {kind for kind in m.MESSAGE_NAMES if not kind & m.RESPONSE_BIT}
     assert answers == {kind | m.RESPONSE_BIT for kind in requests} | {m.NakNotice.TYPE, m.ErrorNotice.TYPE}
-    # The firmware can do everything, and is never busy.
-    assert errors == set(ErrorCode) - {ErrorCode.NO_CAPABILITY, ErrorCode.BUSY}
+    # The firmware can do everything, has an image, and is never busy.
+    assert errors == set(ErrorCode) - {ErrorCode.NO_CAPABILITY, ErrorCode.NO_IMAGE, ErrorCode.BUSY}
 
 
 def test_a_difference_would_be_seen(native: NativeDevice) -> None:

@@ -144,6 +144,60 @@ class Traffic:
         revision = self._seldom(self.device.chip.bank.revision, 12345, 0.1)
         return m.CommitRequest.TYPE, m.CommitRequest(revision).pack()
 
+    def correction_read(self) -> Payload:
+        n = self.device.chip.image.n_codes
+        start = self.rng.choice((0, self.rng.randrange(n), n, 2**32 - 1))
+        count = self.rng.choice((0, 1, max(0, n - start), self.rng.randrange(160)))
+        return m.CorrectionReadRequest.TYPE, m.CorrectionReadRequest(start, count).pack()
+
+    def correction_write(self) -> Payload:
+        """Small corrections mostly, so that a slew limit lets some through; some of any bits."""
+        rng, bank = self.rng, self.device.chip.bank
+        n = len(bank.codes)
+        start = self._seldom(rng.randrange(n), rng.choice((n, n + 1, 2**32 - 1)))
+        count = self._seldom(rng.randrange(max(1, min(n - start, 40))), rng.randrange(120), 0.05)
+        wide = rng.random() < 0.15
+        words = tuple(
+            rng.randrange(2**32) if wide else self._small_correction() if rng.random() < 0.8 else 0
+            for _ in range(count)
+        )
+        revision = self._seldom(bank.revision, rng.randrange(2**32), 0.04)
+        payload = m.CorrectionWriteRequest(revision, start, words).pack()
+        return m.CorrectionWriteRequest.TYPE, payload[:-1] if rng.random() < 0.03 else payload
+
+    def _small_correction(self) -> int:
+        rng = self.rng
+        return (
+            rng.randrange(-60, 60) & 0x1FFF
+            | (rng.randrange(-8, 9) & 0x3FF) << 13
+            | (rng.randrange(-3, 4) & 0x1FF) << 23
+        )
+
+    def stimulate(self) -> Payload:
+        rng, image = self.rng, self.device.chip.image
+        layer = self._seldom(rng.randrange(len(image.layers)), rng.choice((len(image.layers), 255)), 0.05)
+        shape = image.layers[min(layer, len(image.layers) - 1)].weight.shape
+        inputs = rng.sample(range(shape[1]), rng.randrange(min(shape[1], 160) + 1))
+        if rng.random() < 0.95:
+            inputs.sort()
+        if rng.random() < 0.05:
+            inputs = [*inputs[:160], rng.choice((shape[1], 65535, 0))]
+        steps, repeats = rng.choice(((1, 1), (1, 255), (3, 7), (255, 1), (2, rng.randrange(128))))
+        steps, repeats = self._seldom(steps, rng.randrange(256), 0.05), self._seldom(repeats, rng.randrange(256), 0.05)
+        start = self._seldom(rng.randrange(shape[0]), rng.choice((shape[0], 0, 2**32 - 1)), 0.1)
+        count = self._seldom(max(1, shape[0] - start), rng.choice((0, 1, 513, 65535)), 0.15)
+        events = b"".join(each.to_bytes(2, "little") + bytes([rng.choice((0, 1, 1, 2, 9, 255))]) for each in inputs)
+        if rng.random() < 0.03:
+            events += b"\0"
+        request = m.StimulateRequest(layer, steps, repeats, start, count & 0xFFFF, events)
+        return request.TYPE, request.pack()[:PAYLOAD_MAX]
+
+    def learn_state(self) -> Payload:
+        n = self.device.chip.image.n_codes
+        start = self.rng.choice((0, 0, self.rng.randrange(n), n, 2**32 - 1))
+        count = self.rng.choice((0, 1, min(max(0, n - start), 84), self.rng.randrange(160)))
+        return m.LearnStateRequest.TYPE, m.LearnStateRequest(start, count).pack()
+
     def plain(self) -> Payload:
         return self.rng.choice((m.StatusRequest.TYPE,) * 6 + (m.GoodbyeRequest.TYPE, m.ResetRequest.TYPE)), b""
 
@@ -165,6 +219,12 @@ class Traffic:
             self.present,
             self.present,
             self.result,
+            self.correction_read,
+            self.correction_write,
+            self.correction_write,
+            self.stimulate,
+            self.stimulate,
+            self.learn_state,
             self.learn_start,
             self.learn,
             self.learn,

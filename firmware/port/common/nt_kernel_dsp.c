@@ -94,17 +94,16 @@ static void word_add(uint32_t *sum, const uint8_t *const *column, size_t offset,
     }
 }
 
+/* Columns that are not aligned to words, or longer than a tile's offset can tell, are added word by word. */
 static void sum_add(uint32_t *sum, const uint8_t *const *column, size_t count, size_t words)
 {
-    if (4 * words > OFFSET_MAX || ((uintptr_t)column[0] & 3) != 0) {
-        nt_kernel_portable.sum_add(sum, column, count, words);
-        return;
-    }
+    int is_tiled = 4 * words <= OFFSET_MAX && ((uintptr_t)column[0] & 3) == 0;
+
     while (count > 0) {
         size_t group = count < NT_KERNEL_GROUP ? count : NT_KERNEL_GROUP;
         size_t at = 0;
 
-        for (; at + TILE_WORDS <= words; at += TILE_WORDS)
+        for (; is_tiled && at + TILE_WORDS <= words; at += TILE_WORDS)
             nt_dsp_tile_add(sum + 8 * at, column, 4 * at, group);
         for (; at < words; at++)
             word_add(sum + 8 * at, column, 4 * at, group);
@@ -131,27 +130,10 @@ static uint32_t column_dot(const uint8_t *column, const uint32_t *error, size_t 
     return total - 8 * plain;
 }
 
-static void sum_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
-                size_t words)
-{
-    nt_kernel_portable.sum_add_counted(sum, column, times, count, words);
-}
-
-static void positive_add(uint32_t *sum, const uint8_t *const *column, size_t count, size_t words)
-{
-    nt_kernel_portable.positive_add(sum, column, count, words);
-}
-
-static void positive_add_counted(uint32_t *sum, const uint8_t *const *column, const uint8_t *times, size_t count,
-                 size_t words)
-{
-    nt_kernel_portable.positive_add_counted(sum, column, times, count, words);
-}
-
 const struct nt_kernel nt_kernel_dsp = {
     .sum_add = sum_add,
-    .sum_add_counted = sum_add_counted,
-    .positive_add = positive_add,
-    .positive_add_counted = positive_add_counted,
+    .sum_add_counted = nt_portable_sum_add_counted,
+    .positive_add = nt_portable_positive_add,
+    .positive_add_counted = nt_portable_positive_add_counted,
     .column_dot = column_dot,
 };

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_hil.learn_state_frames import STATE_RECORD
 from nt_hil.messages import ChunkFlag, ErrorCode, LearnRequest, LearnStartRequest
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeLimits
@@ -38,7 +39,7 @@ def _checked_settings(request: LearnStartRequest, limits: CodeLimits) -> LearnSe
 
 
 class Learner:
-    """What LEARN_START sets up; `state` is None until then."""
+    """What LEARN_START sets up, or `resume` finds; `state` is None until then."""
 
     def __init__(self, n_classes: int) -> None:
         self.n_classes = n_classes
@@ -54,6 +55,39 @@ class Learner:
         self.step = request.first_step
         self._staged = None
         return self.step
+
+    def saved(self) -> bytes:
+        """What a commit keeps: the LEARN_START that would set it up, and a record per code; empty without learning."""
+        if self.state is None:
+            return b""
+        each = self.settings
+        start = LearnStartRequest(
+            self.step,
+            each.hidden_dither_code,
+            each.output_dither_code,
+            each.rate_q8,
+            each.max_move_code,
+            each.code_min,
+            each.code_max,
+        )
+        records = np.zeros(len(self.state.codes), STATE_RECORD)
+        records["accumulator_q8"], records["mean_q8"] = self.state.accumulator_q8, self.state.mean_q8
+        return start.pack() + records.tobytes()
+
+    def resume(self, saved: bytes, limits: CodeLimits, codes: NDArray[np.uint8]) -> None:
+        """Go on from what `saved` gave, at `codes` (n_codes,) uint8; not on a chip with other codes
+        or with limits that refuse its settings."""
+        head = LearnStartRequest.HEAD_SIZE
+        if len(saved) != head + len(codes) * STATE_RECORD.itemsize:
+            return
+        try:
+            self.start(LearnStartRequest.parse(saved[:head]), limits, codes)
+        except Refusal:
+            return
+        records = np.frombuffer(saved[head:], STATE_RECORD)
+        self.state = LearnState(
+            codes.copy(), records["accumulator_q8"].astype(np.int16), records["mean_q8"].astype(np.uint32)
+        )
 
     def is_done(self, request: LearnRequest) -> bool:
         """True where this step was done already.

@@ -15,12 +15,14 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class NvContent:
-    """What survives a reset: both texts are empty as long as nothing was committed."""
+    """What survives a reset: the texts are empty as long as nothing was committed, and `learning_hex` where the device
+    loop was not learning then."""
 
     boot_count: int = 0
     generation: int = 0
     codes_hex: str = ""
     corrections_hex: str = ""
+    learning_hex: str = ""
 
 
 class NvStore(Protocol):

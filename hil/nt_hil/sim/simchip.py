@@ -94,6 +94,7 @@ class SimChip:
             corrections if len(corrections) == self.image.n_codes else None,
         )
         self.learner = Learner(self.image.n_classes)
+        self.learner.resume(bytes.fromhex(content.learning_hex), self.options.limits, self.bank.codes)
         self.slots.clear()
         self.result = b""
 
@@ -214,12 +215,13 @@ class SimChip:
         )
 
     def commit(self, revision: int) -> int:
-        """Persist codes and corrections; gives the generation."""
+        """Persist codes, corrections and, where it learns, the device loop; gives the generation."""
         self.require(Capability.NON_VOLATILE)
         if revision != self.bank.revision:
             raise Refusal(ErrorCode.STALE_REVISION, seen=self.bank.revision)
         codes, corrections = self.bank.codes.tobytes().hex(), self.bank.corrections.tobytes().hex()
-        content = NvContent(self.nv.boot_count, self.nv.generation + 1, codes, corrections)
+        learning = self.learner.saved().hex()
+        content = NvContent(self.nv.boot_count, self.nv.generation + 1, codes, corrections, learning)
         try:
             self._nv.save(content)
         except OSError as error:
