@@ -1,6 +1,7 @@
 /* Each table of a chip image must lie inside the file and hold what the equations may rely on. */
 #include "nt_image_check.h"
 
+#include "nt_cold.h"
 #include "nt_error.h"
 #include "nt_image_format.h"
 
@@ -197,7 +198,7 @@ static int metadata_check(const struct nt_image *image)
     return table_check(image, offset, nt_u32_load(image->data + NT_DIRECTORY_METADATA_BYTES), 1);
 }
 
-int nt_image_tables_check(struct nt_image *image)
+NT_COLD int nt_image_tables_check(struct nt_image *image)
 {
     if (image->length < NT_LAYERS_AT)
         return NT_ERROR_IMAGE_TABLE;

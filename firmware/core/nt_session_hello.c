@@ -2,6 +2,7 @@
 #include "nt_session_hello.h"
 
 #include "nt_bytes.h"
+#include "nt_cold.h"
 
 #define DIGEST_BYTES 32u
 #define UID_BYTES 8u
@@ -112,7 +113,7 @@ static uint32_t layers_store(const struct nt_image *image, uint8_t *out)
     return at + 4;
 }
 
-enum nt_command_result nt_session_hello_run(struct nt_session *session, struct nt_reply *reply)
+NT_COLD enum nt_command_result nt_session_hello_run(struct nt_session *session, struct nt_reply *reply)
 {
     if (hello_check(session, reply) == NT_COMMAND_REFUSED)
         return NT_COMMAND_REFUSED;

@@ -1,6 +1,8 @@
 /* SHA-256: the constants are the fractional parts of the roots of the first primes. */
 #include "nt_sha256.h"
 
+#include "nt_cold.h"
+
 static const uint32_t round_constant[64] = {
     0x428A2F98, 0x71374491, 0xB5C0FBCF, 0xE9B5DBA5, 0x3956C25B, 0x59F111F1, 0x923F82A4, 0xAB1C5ED5,
     0xD807AA98, 0x12835B01, 0x243185BE, 0x550C7DC3, 0x72BE5D74, 0x80DEB1FE, 0x9BDC06A7, 0xC19BF174,
@@ -79,13 +81,13 @@ void nt_sha256_begin(struct nt_sha256 *sha)
         sha->state[i] = initial_state[i];
 }
 
-void nt_sha256_extend(struct nt_sha256 *sha, const uint8_t *data, size_t length)
+NT_COLD void nt_sha256_extend(struct nt_sha256 *sha, const uint8_t *data, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         byte_absorb(sha, data[i]);
 }
 
-void nt_sha256_end(struct nt_sha256 *sha, uint8_t digest[NT_SHA256_BYTES])
+NT_COLD void nt_sha256_end(struct nt_sha256 *sha, uint8_t digest[NT_SHA256_BYTES])
 {
     uint64_t bits = sha->length * 8;
     byte_absorb(sha, 0x80);

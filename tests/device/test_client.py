@@ -64,6 +64,21 @@ def test_readouts_agree(pair: Pair) -> None:
             assert golden.membrane_q8.tolist() == ours.membrane_q8.tolist()
 
 
+@pytest.mark.parametrize("weights", ["all +7", "all -7"])
+def test_drives_beyond_32_bits_are_those_of_the_golden_model(native: NativeDevice, weights: str) -> None:
+    """200 inputs of 255 events at weight 7 and the largest gain: a product of 32 bits would have the wrong sign."""
+    pair = Pair(native, ImageChoice(2, (200, 12, 4), weights, "small", "reached", "own", 0, 0, 1), CodeLimits())
+    for events in (1, 255):
+        x = np.full((1, 1, 200), events, np.uint8)
+        seen = []
+        for device in (pair.golden, pair.native):
+            chip = client_of(device)
+            chip.write_codes(np.full(chip.info.n_codes, 255, np.uint8))
+            seen.append(chip.present(x, Readout(hidden=True)).plain)
+        assert [each.tolist() for each in seen[0]] == [each.tolist() for each in seen[1]]
+        assert seen[0][0].all() == (weights == "all +7")
+
+
 def test_committed_codes_survive_a_reset(native: NativeDevice) -> None:
     data = image_bytes(build_image(CHOICE))
     native.boot(data)
