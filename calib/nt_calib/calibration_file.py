@@ -174,6 +174,11 @@ def read_calibration(path: Path) -> Calibration:
             evidence=f"{path}: {error.strerror}",
             next_step="check the path, or measure the chip with `nt-host calibrate`",
         ) from error
+    return parse_calibration(data, path)
+
+
+def parse_calibration(data: bytes, path: Path) -> Calibration:
+    """The calibration in `data`, the content of `path`; raises as `read_calibration`."""
     with _unsealed(path, data) as archive:
         head = _head(path, archive)
         try:
