@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nt_hil.client import ChipClient
 from nt_hil.emulator.start import open_emulator, options_from_port
 from nt_hil.links.base import Link
@@ -12,7 +14,7 @@ from nt_hil.links.throttled import ThrottledLink
 from nt_hil.port import AutoPort, EmuPort, IdPort, PortSpec, SerialPort, SimPort, UrlPort, parse_port
 from nt_hil.session import Session, SessionOptions
 from nt_hil.sim.device import Device, LinkLimits
-from nt_hil.sim.nv import NvStore
+from nt_hil.sim.nv import FileNv, NvStore
 from nt_hil.sim.simchip import SimChip, SimOptions
 from nt_hil.traffic import BAUD
 from nt_model.corner import corner_named
@@ -37,8 +39,11 @@ def make_device(
     options: SimOptions | None = None,
     nv: NvStore | None = None,
 ) -> Device:
-    """The simulated chip that `port` names, with `image` in its ROM; `engine` counts where the port names none."""
+    """The simulated chip that `port` names, with `image` in its ROM; `engine` counts where the port names none, and
+    `nv` where the port names no file."""
     silicon = Silicon.draw(image.image, corner_named(port.corner), port.seed)
+    if port.nv is not None:
+        nv = FileNv(Path(port.nv), image.digest, f"{silicon.uid:016x}")
     chip = SimChip(image, silicon, make_engine(port.engine or engine, image.image), options, nv)
     return Device(chip, limits)
 

@@ -5,6 +5,7 @@ auto                             the one serial adapter that is plugged in
 id:A10K4XYZ                      the adapter with that USB serial number
 socket://host:port, rfc2217://   any URL that pyserial knows (also loop://, spy://)
 sim, sim:typical,seed=7          a simulated chip in this process
+sim:typical,seed=7,nv=chip.json  the same, what it commits being kept in a file
 emu:netduinoplus2                the firmware on an emulated board
 """
 
@@ -67,17 +68,20 @@ class SimPort:
         seed: of the die, 0 <= seed < 2^64.
         engine: "c" or "numpy"; None leaves it to the caller.
         baud: also spend, on the link's clock, the time that a line of this rate takes; 0 for none.
+        nv: file behind its non-volatile memory; None for a memory that ends with the process.
     """
 
     corner: str = DEFAULT_CORNER
     seed: int = 0
     engine: str | None = None
     baud: int = 0
+    nv: str | None = None
 
     def __str__(self) -> str:
         options = [f"seed={self.seed}"] if self.seed else []
         options += [f"engine={self.engine}"] if self.engine else []
         options += [f"baud={self.baud}"] if self.baud else []
+        options += [f"nv={self.nv}"] if self.nv else []
         if not options and self.corner == DEFAULT_CORNER:
             return "sim"
         return ",".join([f"sim:{self.corner}", *options])
@@ -111,11 +115,11 @@ def _sim(rest: str) -> SimPort:
     values: dict[str, str] = {}
     for option in options:
         name, equals, value = option.partition("=")
-        if not equals or name not in ("seed", "engine", "baud") or name in values:
+        if not equals or name not in ("seed", "engine", "baud", "nv") or name in values or (name == "nv" and not value):
             raise UsageError(
                 "unknown option of a simulated chip",
                 evidence=repr(option),
-                next_step="options are seed=, engine=, baud=, once each",
+                next_step="options are seed=, engine=, baud=, nv=<file>, once each",
             )
         values[name] = value
     engine = values.get("engine")
@@ -126,6 +130,7 @@ def _sim(rest: str) -> SimPort:
         _number("seed", values.get("seed", "0"), 2**64),
         engine,
         _number("baud", values.get("baud", "0"), 10**9),
+        values.get("nv"),
     )
 
 

@@ -24,6 +24,7 @@ TABLE: list[tuple[str, PortSpec]] = [
     ("sim:typical,seed=7", SimPort("typical", 7)),
     ("sim:worn,seed=7,engine=numpy", SimPort("worn", 7, "numpy")),
     ("sim:ideal,baud=921600", SimPort("ideal", baud=921600)),
+    ("sim:wild,seed=3,nv=chips/3.json", SimPort("wild", 3, nv="chips/3.json")),
     ("emu:netduinoplus2", EmuPort("netduinoplus2")),
 ]
 
@@ -41,6 +42,7 @@ def test_parse_and_str_mirror(text: str, spec: PortSpec) -> None:
         st.integers(0, 2**64 - 1),
         st.sampled_from([None, "c", "numpy"]),
         st.integers(0, 10**6),
+        st.sampled_from([None, "chip.json"]),
     )
 )
 def test_every_simulated_port_survives_its_text(port: SimPort) -> None:
@@ -57,6 +59,7 @@ def test_every_simulated_port_survives_its_text(port: SimPort) -> None:
         "sim:typical,seed=-1",
         "sim:typical,seed",
         "sim:typical,engine=fpga",
+        "sim:typical,nv=",
         "sim:typical,colour=red",
         "sim:typical,seed=1,seed=2",
         "id:",
