@@ -43,9 +43,19 @@ def make_device(
     `nv` where the port names no file."""
     silicon = Silicon.draw(image.image, corner_named(port.corner), port.seed)
     if port.nv is not None:
-        nv = FileNv(Path(port.nv), image.digest, f"{silicon.uid:016x}")
+        nv = _file_nv(Path(port.nv), image, silicon)
     chip = SimChip(image, silicon, make_engine(port.engine or engine, image.image), options, nv)
     return Device(chip, limits)
+
+
+def _file_nv(path: Path, image: LoadedImage, silicon: Silicon) -> FileNv:
+    if not path.absolute().parent.is_dir():
+        raise UsageError(
+            "the folder of the simulated chip's memory file does not exist",
+            evidence=str(path),
+            next_step=f"make it with `mkdir -p {path.parent}`",
+        )
+    return FileNv(path, image.digest, f"{silicon.uid:016x}")
 
 
 def _sim_link(port: SimPort, image: LoadedImage | None, engine: str) -> Link:
