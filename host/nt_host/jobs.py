@@ -20,12 +20,14 @@ from nt_host.adapt.run_folder import RunFolder, create_run_folder, open_run_fold
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.adapt.stepper import check_rule
 from nt_host.ageing import age, starts_fresh
-from nt_host.codes_file import codes_for, read_codes_file, snapshot_of, write_codes_file
+from nt_host.codes_file import CodeSnapshot, Leniency, codes_for, read_codes_file, snapshot_of, write_codes_file
 from nt_host.connect import ChipOptions, connected
 from nt_host.evaluate import encoded, evaluate_events
+from nt_host.in_force import AS_IS, NONE, CalibrationChoice, InForce, bring_into_force
 from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy
 from nt_host.tasks import Split, load_task, split_target
+from nt_host.units import CodeUnits
 from nt_model.errors import TargetNotMetError, UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, read_image
@@ -63,7 +65,9 @@ class AdaptJob:
         settings: how to adapt.
         out: run folder; None keeps nothing.
         start_codes: code file to start from; None starts from the codes on the chip.
-        any_chip: take a code file of another chip with the same image.
+        any_chip: take a code file of another chip with the same image, though its codes are raw.
+        any_units: take a code file of raw codes on a calibrated chip, and the reverse.
+        calibration: which calibration is in force while the chip learns.
         commit: persist the codes on the chip afterwards.
         target_accuracy: argmax accuracy on the test below which the job fails, 0..1; None asks for nothing.
     """
@@ -75,8 +79,18 @@ class AdaptJob:
     out: Path | None = None
     start_codes: Path | None = None
     any_chip: bool = False
+    any_units: bool = False
+    calibration: CalibrationChoice = field(default_factory=CalibrationChoice)
     commit: bool = False
     target_accuracy: float | None = None
+
+    @property
+    def lenient(self) -> Leniency:
+        return Leniency(self.any_chip, self.any_units)
+
+    def start_snapshot(self) -> CodeSnapshot | None:
+        """The code file to start from, read."""
+        return None if self.start_codes is None else read_codes_file(self.start_codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +100,7 @@ class AdaptReport:
     Attributes:
         n_labels: labelled samples, held-out ones included.
         target_accuracy: test argmax that was asked for, 0..1, or None.
+        in_force: the calibration that was in force, and hence the units of the codes.
     """
 
     domain: str
@@ -96,6 +111,7 @@ class AdaptReport:
     n_labels: int
     result: AdaptResult
     target_accuracy: float | None
+    in_force: InForce
 
     def require_target(self) -> None:
         """TargetNotMetError where an accuracy was asked for and the adapted chip misses it."""
@@ -130,10 +146,19 @@ class AdaptReport:
             "wire_bytes": result.wire_bytes,
             "wire_s_at_921600_baud": round(self.wire_s, 3),
             "seconds": round(result.seconds, 3),
+            "units": self.in_force.units.units,
+            "calibration": None if self.in_force.path is None else str(self.in_force.path),
         }
 
 
-def _config(job: AdaptJob, domain: str) -> dict[str, Any]:
+def _resolved(choice: CalibrationChoice, in_force: InForce) -> str:
+    """The choice as a resumed run has to repeat it: a later calibration must not come in between."""
+    if in_force.path is not None:
+        return str(in_force.path.resolve())
+    return NONE if choice.which == NONE else AS_IS
+
+
+def _config(job: AdaptJob, domain: str, in_force: InForce) -> dict[str, Any]:
     """The job as a TOML table; paths are kept absolute so that `--resume` works from any folder."""
     data: dict[str, Any] = {"domain": domain, "seed": job.data.seed}
     if job.data.task is not None:
@@ -147,6 +172,8 @@ def _config(job: AdaptJob, domain: str) -> dict[str, Any]:
         "chip": job.chip.table(),
         "image": str(job.image.resolve()),
         "any_chip": job.any_chip,
+        "any_units": job.any_units,
+        "calibration": _resolved(job.calibration, in_force),
         "commit": job.commit,
         "data": data,
         "settings": job.settings.table(),
@@ -171,15 +198,24 @@ def job_from_config(config: Mapping[str, Any], out: Path, chip: ChipOptions | No
         out=out,
         start_codes=Path(config["start_codes"]) if "start_codes" in config else None,
         any_chip=bool(config["any_chip"]),
+        any_units=bool(config.get("any_units", False)),
+        calibration=CalibrationChoice(config.get("calibration", AS_IS)),
         commit=bool(config["commit"]),
         target_accuracy=config.get("target_accuracy"),
     )
 
 
-def run_adapt(job: AdaptJob, on_progress: OnProgress = lambda progress: None) -> AdaptReport:
+def run_adapt(
+    job: AdaptJob,
+    on_progress: OnProgress = lambda progress: None,
+    on_start: Callable[[InForce], None] = lambda in_force: None,
+) -> AdaptReport:
     """Adapt a chip and measure it before and after.
 
-    Everything that can be refused is checked before the first code is written.
+    Everything that can be refused is checked before the first code is written; corrections may have been written.
+
+    Args:
+        on_start: called once the calibration is in force and before the first step.
 
     Raises:
         NtError: see `nt_model.errors`. A missed `target_accuracy` is for `AdaptReport.require_target` to raise.
@@ -188,18 +224,17 @@ def run_adapt(job: AdaptJob, on_progress: OnProgress = lambda progress: None) ->
     loaded = read_image(job.image)
     domain, split = job.data.split()
     x, x_test = encoded(loaded.image, split.labelled), encoded(loaded.image, split.test)
+    snapshot = job.start_snapshot()
     with connected(job.chip, loaded) as chip:
-        start = (
-            None
-            if job.start_codes is None
-            else codes_for(read_codes_file(job.start_codes), chip.info, any_chip=job.any_chip)
-        )
+        in_force = bring_into_force(chip, job.calibration, snapshot)
+        start = None if snapshot is None else codes_for(snapshot, chip.info, in_force.units, job.lenient)
         folder = (
             None
             if job.out is None
-            else create_run_folder(job.out, chip.info.uid, chip.info.image_digest, _config(job, domain))
+            else create_run_folder(job.out, chip.info.uid, chip.info.image_digest, _config(job, domain, in_force))
         )
-        return _adapt_and_measure(job, domain, loaded, chip, folder, start, split, (x, x_test), on_progress)
+        on_start(in_force)
+        return _adapt_and_measure(job, domain, loaded, chip, folder, start, split, (x, x_test), in_force, on_progress)
 
 
 def resume_adapt(
@@ -232,12 +267,10 @@ def resume_adapt(
                 f"port: chip {opened.info.uid}, image {opened.info.image_digest[:12]}",
                 next_step="attach the chip of the run, or start a new run",
             )
-        start = (
-            None
-            if job.start_codes is None
-            else codes_for(read_codes_file(job.start_codes), opened.info, any_chip=job.any_chip)
-        )
-        return _adapt_and_measure(job, domain, loaded, opened, folder, start, split, events, on_progress)
+        in_force = bring_into_force(opened, job.calibration)
+        snapshot = job.start_snapshot()
+        start = None if snapshot is None else codes_for(snapshot, opened.info, in_force.units, job.lenient)
+        return _adapt_and_measure(job, domain, loaded, opened, folder, start, split, events, in_force, on_progress)
 
 
 def _measured_before(folder: RunFolder | None) -> Accuracy | None:
@@ -254,14 +287,15 @@ def _begin(
     start: NDArray[np.uint8] | None,
     x_test: NDArray[np.uint8],
     test_labels: NDArray[np.int64],
+    units: CodeUnits,
 ) -> Accuracy:
     """Codes to start from, and the accuracy that they give."""
     if folder is not None:
-        write_codes_file(folder.path / "codes_before.toml", snapshot_of(chip.info, chip.read_codes()[0]))
+        write_codes_file(folder.path / "codes_before.toml", snapshot_of(chip.info, chip.read_codes()[0], units))
     if start is not None:
         move_codes(chip, start)
     if folder is not None:
-        write_codes_file(folder.path / "codes_start.toml", snapshot_of(chip.info, chip.read_codes()[0]))
+        write_codes_file(folder.path / "codes_start.toml", snapshot_of(chip.info, chip.read_codes()[0], units))
     before = evaluate_events(chip, loaded.image, x_test, test_labels)
     if folder is not None:
         folder.append_metric(kind="before", step=0, test=asdict(before))
@@ -277,6 +311,7 @@ def _adapt_and_measure(
     start: NDArray[np.uint8] | None,
     split: Split,
     events: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    in_force: InForce,
     on_progress: OnProgress,
 ) -> AdaptReport:
     x, x_test = events
@@ -285,7 +320,7 @@ def _adapt_and_measure(
         folder.rewind_metrics(-1 if checkpoint is None else checkpoint.step)
     before = None if checkpoint is None else _measured_before(folder)
     if before is None:
-        before = _begin(job, loaded, chip, folder, start, x_test, split.test.labels)
+        before = _begin(job, loaded, chip, folder, start, x_test, split.test.labels, in_force.units)
     if checkpoint is not None and starts_fresh(job.chip.port):
         age(chip, checkpoint.samples_presented)
     result = adapt(
@@ -300,7 +335,15 @@ def _adapt_and_measure(
     )
     after = evaluate_events(chip, loaded.image, x_test, split.test.labels)
     report = AdaptReport(
-        domain, chip.info.uid, chip.info.image_digest, before, after, len(split.labelled), result, job.target_accuracy
+        domain,
+        chip.info.uid,
+        chip.info.image_digest,
+        before,
+        after,
+        len(split.labelled),
+        result,
+        job.target_accuracy,
+        in_force,
     )
     if job.commit:
         _commit(chip)
@@ -326,7 +369,7 @@ def _finish(folder: RunFolder, image: Image, chip: Chip, report: AdaptReport) ->
     from nt_host.report.curve import write_curve
 
     codes, table = chip.read_codes()[0], report.table()
-    write_codes_file(folder.path / "codes.toml", snapshot_of(chip.info, codes))
+    write_codes_file(folder.path / "codes.toml", snapshot_of(chip.info, codes, report.in_force.units))
     folder.append_metric(kind="after", step=report.result.steps, test=asdict(report.after))
     write_curve(folder.path / "curve.png", folder.metrics(), table["kept_step"])
     start = read_codes_file(folder.path / "codes_start.toml").codes

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from nt_host.codes_file import codes_for, read_codes_file
+from nt_host.codes_file import Leniency, codes_for, read_codes_file
 from nt_host.connect import ChipOptions, connected
 from nt_host.evaluate import encoded, evaluate_events
+from nt_host.in_force import CalibrationChoice, InForce, bring_into_force
 from nt_host.jobs import DataChoice
 from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy
 from nt_model.image_file import read_image
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Accuracy of the chip `chip_uid` on the test part of `domain`, with the calibration `in_force`."""
+
+    domain: str
+    chip_uid: str
+    accuracy: Accuracy
+    in_force: InForce
+
+
 def measure_job(
-    options: ChipOptions, image: Path, data: DataChoice, codes: Path | None = None, any_chip: bool = False
-) -> tuple[str, str, Accuracy]:
-    """(domain, chip UID, accuracy) on the test part of the domain.
+    options: ChipOptions,
+    image: Path,
+    data: DataChoice,
+    codes: Path | None = None,
+    lenient: Leniency = Leniency(),
+    calibration: CalibrationChoice = CalibrationChoice(),
+) -> Measured:
+    """Accuracy on the test part of the domain.
 
     Args:
         codes: code file to load first; None measures the codes on the chip.
-        any_chip: take a code file of another chip with the same image.
+        lenient: which code files of another origin to take.
+        calibration: which one is in force.
     """
     loaded = read_image(image)
     domain, split = data.split()
     x = encoded(loaded.image, split.test)
+    snapshot = None if codes is None else read_codes_file(codes)
     with connected(options, loaded) as chip:
-        if codes is not None:
-            move_codes(chip, codes_for(read_codes_file(codes), chip.info, any_chip=any_chip))
-        return domain, chip.info.uid, evaluate_events(chip, loaded.image, x, split.test.labels)
+        in_force = bring_into_force(chip, calibration, snapshot)
+        if snapshot is not None:
+            move_codes(chip, codes_for(snapshot, chip.info, in_force.units, lenient))
+        found = evaluate_events(chip, loaded.image, x, split.test.labels)
+        return Measured(domain, chip.info.uid, found, in_force)

@@ -65,6 +65,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     for name in [name for name in os.environ if name.startswith("NT_HOST_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
     def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         with pytest.MonkeyPatch.context() as patch:
@@ -104,4 +105,10 @@ def cli_command(*arguments: str | Path) -> list[str]:
 def cli_environment(home: Path, more: dict[str, str] | None = None) -> dict[str, str]:
     """This environment without anything of the user's that could change a result."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NT_HOST_")}
-    return {**kept, "XDG_CONFIG_HOME": str(home / "no-config"), "COLUMNS": "200", **(more or {})}
+    return {
+        **kept,
+        "XDG_CONFIG_HOME": str(home / "no-config"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "COLUMNS": "200",
+        **(more or {}),
+    }

@@ -12,7 +12,9 @@ from nt_host.adapt.settings import DEVICE_RULE, LOOPS, AdaptSettings
 from nt_host.cli.options import (
     FILE,
     FOLDER,
+    calibration_options,
     chip_options,
+    chosen_calibration,
     chosen_chip,
     chosen_image,
     data_options,
@@ -20,6 +22,7 @@ from nt_host.cli.options import (
     json_option,
     option,
     seed_option,
+    units_option,
 )
 from nt_host.cli.output import Output
 from nt_host.jobs import AdaptJob, AdaptReport, DataChoice, resume_adapt, run_adapt
@@ -87,6 +90,8 @@ def show_report(output: Output, report: AdaptReport, folder: Path | None) -> Non
 @option("--out", type=FOLDER, help="Run folder to make.")
 @option("--codes", "start_codes", type=FILE, help="Code file to start from; default: the codes on the chip.")
 @option("--any-chip", is_flag=True, help="Take a code file of another chip with the same image.")
+@units_option
+@calibration_options
 @option("--commit", is_flag=True, help="Persist the codes on the chip afterwards.")
 @option("--target-accuracy", type=click.FloatRange(0, 1), help="Exit with 7 where the test argmax stays below.")
 @option("--resume", type=FOLDER, help="Go on with the run in this folder; other options but --port are its own.")
@@ -114,7 +119,7 @@ def adapt(as_json: bool, resume: Path | None, **options: Any) -> None:
             report = resume_adapt(resume, chip, shown)
         else:
             job = _job(chip_values, options)
-            report, folder = run_adapt(job, shown), job.out
+            report, folder = run_adapt(job, shown, lambda in_force: output.note(in_force.told)), job.out
     show_report(output, report, folder)
 
 
@@ -123,11 +128,12 @@ def _job(chip_values: dict[str, Any], options: dict[str, Any]) -> AdaptJob:
     names = ("rule", "steps", "batch_size", "held_out", "refit", "judge_every", "patience", "loop", "seed")
     chosen = {name: options[name] for name in names}
     settings = AdaptSettings(rule_options=rule_options(options["rule_pairs"]), **chosen)
-    kept = ("out", "start_codes", "any_chip", "commit", "target_accuracy")
+    kept = ("out", "start_codes", "any_chip", "any_units", "commit", "target_accuracy")
     return AdaptJob(
         chosen_chip(**chip_values),
         chosen_image(options["image"]),
         data,
         settings,
+        calibration=chosen_calibration(options["calibration"], options["calibration_dir"]),
         **{name: options[name] for name in kept},
     )

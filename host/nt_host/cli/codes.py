@@ -8,12 +8,25 @@ from typing import Any
 import click
 import numpy as np
 
-from nt_host.cli.options import FILE, chip_options, chosen_chip, chosen_image, image_option, json_option, option
+from nt_host.cli.options import (
+    FILE,
+    calibration_options,
+    chip_options,
+    chosen_calibration,
+    chosen_chip,
+    chosen_image,
+    image_option,
+    json_option,
+    option,
+    units_option,
+)
 from nt_host.cli.output import Output
-from nt_host.codes_file import CodeSnapshot, codes_for, read_codes_file, snapshot_of, write_codes_file
+from nt_host.codes_file import CodeSnapshot, Leniency, codes_for, read_codes_file, snapshot_of, write_codes_file
 from nt_host.connect import connected
+from nt_host.in_force import bring_into_force
 from nt_host.move_codes import move_codes
 from nt_host.report.tables import plain_table
+from nt_host.units import units_of
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage, read_image
@@ -38,12 +51,17 @@ def dump(as_json: bool, out: Path, **options: Any) -> None:
     """Write the codes of the chip to a file."""
     output = Output(as_json)
     with connected(*_chip(options)) as chip:
-        snapshot = snapshot_of(chip.info, chip.read_codes()[0])
+        snapshot = snapshot_of(chip.info, chip.read_codes()[0], units_of(chip))
     write_codes_file(out, snapshot)
     output.result(
         "codes.dump",
-        {"path": str(out), "chip_uid": snapshot.chip_uid, "codes": snapshot.codes.tolist()},
-        f"{out}: {len(snapshot.codes)} codes of chip {snapshot.chip_uid}",
+        {
+            "path": str(out),
+            "chip_uid": snapshot.chip_uid,
+            "units": snapshot.units.units,
+            "codes": snapshot.codes.tolist(),
+        },
+        f"{out}: {len(snapshot.codes)} {snapshot.units.units} codes of chip {snapshot.chip_uid}",
     )
 
 
@@ -51,22 +69,31 @@ def dump(as_json: bool, out: Path, **options: Any) -> None:
 @click.argument("file", type=FILE)
 @chip_options
 @image_option
-@option("--any-chip", is_flag=True, help="Take codes of another chip with the same image.")
+@option("--any-chip", is_flag=True, help="Take uncalibrated codes of another chip with the same image.")
+@units_option
+@calibration_options
 @option("--commit", is_flag=True, help="Persist the codes on the chip.")
 @json_option
-def load(as_json: bool, file: Path, any_chip: bool, commit: bool, **options: Any) -> None:
-    """Write the codes of FILE to the chip."""
+def load(as_json: bool, file: Path, any_chip: bool, any_units: bool, commit: bool, **options: Any) -> None:
+    """Write the codes of FILE to the chip.
+
+    Codes that were learned on a calibrated chip go to every calibrated chip with the same image.
+    """
     output = Output(as_json)
     snapshot = read_codes_file(file)
+    calibration = chosen_calibration(options["calibration"], options["calibration_dir"])
     with connected(*_chip(options)) as chip:
-        writes = move_codes(chip, codes_for(snapshot, chip.info, any_chip=any_chip))
+        in_force = bring_into_force(chip, calibration, snapshot)
+        codes = codes_for(snapshot, chip.info, in_force.units, Leniency(any_chip, any_units))
+        output.note(in_force.told)
+        writes = move_codes(chip, codes)
         if commit:
             chip.commit()
         uid = chip.info.uid
     output.result(
         "codes.load",
-        {"chip_uid": uid, "codes": len(snapshot.codes), "writes": writes},
-        f"chip {uid}: {len(snapshot.codes)} codes loaded in {writes} writes",
+        {"chip_uid": uid, "codes": len(snapshot.codes), "units": in_force.units.units, "writes": writes},
+        f"chip {uid}: {len(snapshot.codes)} {in_force.units.units} codes loaded in {writes} writes",
     )
 
 

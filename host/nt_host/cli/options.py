@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from nt_calib.store import default_folder
 from nt_hil.traffic import BAUD
 from nt_host.connect import ChipOptions
+from nt_host.in_force import AUTO, CalibrationChoice
 from nt_model.engine import ENGINES
 from nt_model.errors import UsageError
 
@@ -70,6 +72,35 @@ def data_options(command: Command) -> Command:
         option("--domain", help="Domain to adapt to or test on; default: the first target."),
         option("--labels-per-class", type=int, help="Labelled samples drawn per class; default: the task's own."),
     )(command)
+
+
+folder_option = option(
+    "--calibration-dir", type=FOLDER, default=default_folder, help="Folder that keeps the calibrations of all chips."
+)
+
+
+def calibration_options(command: Command) -> Command:
+    """`--calibration`, `--calibration-dir`."""
+    return _stacked(
+        option(
+            "--calibration",
+            "calibration",
+            default=AUTO,
+            metavar="auto|latest|none|FILE",
+            help="Calibration in force; auto: the latest kept for this chip and image, where there is one.",
+        ),
+        folder_option,
+    )(command)
+
+
+units_option = option(
+    "--any-units", is_flag=True, help="Take a code file of uncalibrated codes on a calibrated chip, and the reverse."
+)
+
+
+def chosen_calibration(calibration: str, calibration_dir: Path) -> CalibrationChoice:
+    """The calibration that the options name."""
+    return CalibrationChoice(calibration, calibration_dir)
 
 
 def chosen_chip(port: str | None, engine: str, baud: int, deadline_s: float) -> ChipOptions:
