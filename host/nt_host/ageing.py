@@ -20,13 +20,14 @@ def starts_fresh(port: str) -> bool:
     return isinstance(parse_port(port), SimPort)
 
 
-def age(chip: Chip, samples: int) -> None:
-    """Present silent samples until `chip` has presented `samples` in all; its codes stay as they are."""
+def age(chip: Chip, samples: int, n_steps: int | None = None) -> None:
+    """Present silent samples of `n_steps` time steps (None: the image's own number) until `chip` has presented
+    `samples` in all; its codes stay as they are."""
     missing = samples - chip.status().samples_presented
     if missing <= 0:
         return
     chip.load_samples(np.zeros((1, chip.info.layer_sizes[0]), np.uint8))
     while missing > 0:
         count = min(missing, BATCH)
-        chip.present_loaded(np.zeros(count, np.int64), Readout())
+        chip.present_loaded(np.zeros(count, np.int64), Readout(), n_steps)
         missing -= count

@@ -58,8 +58,9 @@ def _correctable(chip: Chip) -> bool:
     return bool(chip.info.capabilities & Capability.CORRECTIONS)
 
 
-def apply_calibration(chip: Chip, calibration: Calibration) -> None:
-    """Put the corrections of `calibration` in force; codes stay and mean calibrated codes.
+def apply_calibration(chip: Chip, calibration: Calibration) -> int:
+    """Put the corrections of `calibration` in force; codes stay and mean calibrated codes. Gives the number of domains
+    whose correction changed.
 
     Raises:
         DeviceError: the chip keeps no corrections.
@@ -72,8 +73,10 @@ def apply_calibration(chip: Chip, calibration: Calibration) -> None:
             evidence="it lacks CORRECTIONS",
             next_step="update its firmware, or give `--calibration none`",
         )
-    if differing_corrections(chip, calibration):
+    changed = differing_corrections(chip, calibration)
+    if changed:
         chip.write_corrections(calibration.corrections)
+    return changed
 
 
 def bring_into_force(chip: Chip, choice: CalibrationChoice, snapshot: CodeSnapshot | None = None) -> InForce:

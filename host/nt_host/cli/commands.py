@@ -8,6 +8,7 @@ import click
 
 from nt_host.cli.adapt import adapt
 from nt_host.cli.build import build
+from nt_host.cli.calibrate import calibrate
 from nt_host.cli.codes import codes
 from nt_host.cli.demo import demo
 from nt_host.cli.doctor import doctor
@@ -22,6 +23,7 @@ from nt_host.cli.sim import sim
 COMMANDS: Mapping[str, click.Command] = {
     "adapt": adapt,
     "eval": evaluate,
+    "calibrate": calibrate,
     "build": build,
     "info": info,
     "ports": ports,
