@@ -77,7 +77,8 @@ def gains_figure(calibration: Calibration) -> Figure:
     wide.set_title("all", loc="left", fontsize=10)
     near.set_title("near nominal; the edges hold what lies beyond", loc="left", fontsize=10)
     figure.suptitle(
-        f"Trimmed sigma of ln gain: {100 * figures.sigma_before:.2f} % before, {100 * figures.sigma_after:.2f} % after, "
+        f"Trimmed sigma of ln gain: {100 * figures.sigma_before:.2f} % before, "
+        f"{100 * figures.sigma_after:.2f} % after, "
         f"after / before = {figures.ratio:.3f}",
         fontsize=11,
         x=0.01,

@@ -82,9 +82,7 @@ def failed_table(failed: Sequence[FailedNeuron]) -> RenderableType:
 def check_table(report: CheckReport, wire_s: float) -> RenderableType:
     """What a check found."""
     result = report.result
-    moved = [
-        (index, int(neuron)) for index, layer in enumerate(result.layers) for neuron in np.flatnonzero(layer.moved)
-    ]
+    moved = [(one["layer"], one["neuron"]) for one in result.table()["moved"]]
     named = ", ".join(f"layer {layer} neuron {neuron}" for layer, neuron in moved[:SHOWN])
     more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
     rows = [
