@@ -250,4 +250,5 @@ def run_apply(chip_options: ChipOptions, image: Path, choice: CalibrationChoice,
         path, calibration = _found(choice, chip)
         changed = apply_calibration(chip, calibration)
         generation = _commit(chip) if commit else None
-    return ApplyReport(path, calibration, changed, generation, _told_of_memory(chip_options.port, generation))
+    notes = _told_of_memory(chip_options.port, generation) if changed else ()
+    return ApplyReport(path, calibration, changed, generation, notes)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from nt_calib.devices import DeviceEstimates, estimate_devices
@@ -53,15 +55,13 @@ def _read_back(calibration: Calibration) -> FloatArray:
     return np.where(np.nan_to_num(sd, nan=np.inf) < READ_SD, after, np.nan)
 
 
-def _draw_gains(axes: Axes, before: FloatArray, after: FloatArray, limit: float) -> None:
-    edges = [float(edge) for edge in np.linspace(-limit, limit, BINS + 1)]
-    shown = [100 * np.clip(values[np.isfinite(values)], -limit / 100, limit / 100) for values in (before, after)]
-    axes.hist(shown[0], edges, color=MUTED_COLOUR, alpha=0.55, label="before")
-    axes.hist(shown[1], edges, histtype="step", color=ARGMAX_COLOUR, linewidth=1.6, label="after, read back")
-    tidy(axes)
-    axes.set_xlim(-limit, limit)
-    axes.set_xlabel("gain off nominal at code 128 (%)")
-    axes.set_ylabel("neurons")
+def _within(values: FloatArray, limit: float) -> FloatArray:
+    """Per cent, what lies beyond +-`limit` put at the edge."""
+    return np.clip(100 * values[np.isfinite(values)], -limit, limit)
+
+
+def _edges(limit: float) -> list[float]:
+    return [float(edge) for edge in np.linspace(-limit, limit, BINS + 1)]
 
 
 def gains_figure(calibration: Calibration) -> Figure:
@@ -70,12 +70,19 @@ def gains_figure(calibration: Calibration) -> Figure:
     before, after = _joined(calibration, "before")[good], _read_back(calibration)[good]
     figure = new_figure(7.4, 3.6)
     wide, near = figure.subplots(1, 2)
-    _draw_gains(wide, before, after, 100 * max(0.02, float(np.percentile(np.abs(before), 99.5))))
-    _draw_gains(near, before, after, 100 * max(0.004, 5 * figures.sigma_after))
+    limit = 100 * max(0.02, float(np.percentile(np.abs(before), 99.5)))
+    wide.hist(_within(before, limit), _edges(limit), color=MUTED_COLOUR, alpha=0.55, label="before")
+    style: dict[str, Any] = {"histtype": "step", "color": ARGMAX_COLOUR, "linewidth": 1.6}
+    wide.hist(_within(after, limit), _edges(limit), label="after, read back", **style)
+    limit = 100 * max(0.004, 5 * figures.sigma_after)
+    near.hist(_within(after, limit), _edges(limit), **style)
+    for axes, title in ((wide, "before and after"), (near, "after, magnified")):
+        tidy(axes)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("gain off nominal at code 128 (%)")
+        axes.set_ylabel("neurons")
     wide.set_yscale("symlog")
     wide.legend(frameon=False, fontsize=8)
-    wide.set_title("all", loc="left", fontsize=10)
-    near.set_title("near nominal; the edges hold what lies beyond", loc="left", fontsize=10)
     figure.suptitle(
         f"Trimmed sigma of ln gain: {100 * figures.sigma_before:.2f} % before, "
         f"{100 * figures.sigma_after:.2f} % after, "
@@ -102,6 +109,7 @@ def _draw_map(axes: Axes, values: FloatArray, failed: NDArray[np.bool_], limit: 
     axes.plot(place % columns, place // columns, "x", color="black", markersize=3.5, markeredgewidth=0.9)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(-(-len(values) // columns) - 0.5, -0.5)
+    axes.set_facecolor("#d9dce1")
     axes.set_xticks([])
     axes.set_yticks([])
     return drawn
@@ -115,6 +123,9 @@ def maps_figure(calibration: Calibration) -> Figure:
     heights = [max(0.3, 3.1 * count / columns) for count in rows]
     figure = new_figure(7.4, sum(heights) + 0.4 * len(rows) + 0.6)
     axes = figure.subplots(len(layers), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.0, 0.0, 1.0, 0.97))  # Else the title of the first row is cut.
     limits = [
         100 * max(0.002, float(np.nanpercentile(np.abs(values[_good(calibration)]), 98)))
         for values in (_joined(calibration, "before"), _read_back(calibration))
@@ -128,7 +139,7 @@ def maps_figure(calibration: Calibration) -> Figure:
                     drawn, ax=list(axes[:, side]), location="bottom", label="gain off nominal (%)", shrink=0.8, pad=0.02
                 )
         axes[index, 0].set_title(f"layer {index}: {len(layer.verdict)} neurons, before", loc="left", fontsize=9)
-        axes[index, 1].set_title("after (own scale; blank: not read surely)", loc="left", fontsize=9)
+        axes[index, 1].set_title("after (own scale; grey: not read surely)", loc="left", fontsize=9)
     return figure
 
 
@@ -173,12 +184,12 @@ def residual_figure(calibration: Calibration, image: Image) -> Figure:
     edge = 1.15 * float(np.percentile(np.abs(100 * with_them[:, 16:240]), 97))
     axes[1].plot(np.arange(255) + 0.5, step, color=STRICT_COLOUR, linewidth=1, linestyle="--", label="one DAC code")
     axes[1].plot(np.arange(255) + 0.5, -step, color=STRICT_COLOUR, linewidth=1, linestyle="--")
-    axes[1].set_ylim(-max(1.2, edge), max(1.2, edge))
+    axes[1].set_ylim(-max(2.0, edge), max(2.0, edge))
     axes[0].set_title("Residual against code, by the fitted law", loc="left", fontsize=11)
     axes[1].set_xlabel("code")
     axes[1].set_xlim(0, 255)
     for one in axes:
-        one.legend(frameon=False, fontsize=8, ncols=4, loc="upper right")
+        one.legend(frameon=False, fontsize=8, ncols=4, loc="lower center")
     return figure
 
 
