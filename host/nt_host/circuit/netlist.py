@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from nt_model.devices import Devices
 
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 WIDE = 64.0
 EDGE_S = 0.1e-9
 MAX_STEP_S = 1e-9
+SETTLE_S = 2e-9
 COMPARATOR_HYSTERESIS_V = 0.02
 RESET_OHM = 40e3
 TIMER_F = 100e-15
@@ -131,13 +133,16 @@ def neuron_lines(devices: Devices, neuron: Neuron) -> list[str]:
     ]
 
 
-def event_source(devices: Devices, node: str, train: BoolArray) -> str:
+def event_source(devices: Devices, node: str, train: BoolArray, delay: FloatArray | None = None) -> str:
     """Voltage source of an input: for each step with an event, `train` (T,) bool, a pulse of `event_ns` from 0 to 1 V
-    at the step's beginning."""
+    at the step's beginning, or as late as `delay` (T,) says (see `Pattern`)."""
     points = ["0 0"]
+    event_s, step_s = devices.synapse.event_ns * 1e-9, devices.neuron.step_s
+    free_s = step_s - event_s - devices.neuron.spike_ns * 1e-9 - SETTLE_S
     for step in np.flatnonzero(train):
-        begin = (float(step) * devices.neuron.step_s) + EDGE_S
-        end = begin + devices.synapse.event_ns * 1e-9
+        late_s = 0.0 if delay is None else float(delay[step]) * free_s
+        begin = float(step) * step_s + EDGE_S + late_s
+        end = begin + event_s
         points += [f"{begin!r} 0", f"{begin + EDGE_S!r} 1", f"{end!r} 1", f"{end + EDGE_S!r} 0"]
     return f"ve{node} {node} 0 pwl({' '.join(points)})" if len(points) > 1 else f"ve{node} {node} 0 0"
 

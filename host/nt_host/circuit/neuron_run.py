@@ -29,18 +29,25 @@ class NeuronTrace:
     spike_v: FloatArray
 
     @property
-    def spikes(self) -> int:
-        """Rising edges of the spike."""
+    def rises_s(self) -> FloatArray:
+        """Times of the spikes' rising edges, second."""
         high = self.spike_v > SPIKE_V
-        return int((high[1:] & ~high[:-1]).sum())
+        return self.time_s[1:][high[1:] & ~high[:-1]]
+
+    @property
+    def spikes(self) -> int:
+        """Number of spikes."""
+        return len(self.rises_s)
 
 
 def pattern_lines(pattern: Pattern, name: str) -> tuple[Neuron, list[str]]:
     """(neuron, its lines of netlist with its own inputs) of a pattern."""
     inputs = [f"in_{name}_{j}" for j in range(len(pattern.weight))]
     synapses = tuple((node, int(weight)) for node, weight in zip(inputs, pattern.weight, strict=True))
-    neuron = Neuron(name, DEVICES.supply_v(pattern.code), synapses, DEVICES.synapse.reference_per_lsb)
-    lines = [netlist.event_source(DEVICES, node, pattern.train[:, j]) for j, node in enumerate(inputs)]
+    neuron = Neuron(name, pattern.vdd_uv * 1e-6, synapses, DEVICES.synapse.reference_per_lsb)
+    lines = [
+        netlist.event_source(DEVICES, node, pattern.train[:, j], pattern.delay[:, j]) for j, node in enumerate(inputs)
+    ]
     return neuron, lines + netlist.neuron_lines(DEVICES, neuron)
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nt_model.array import run_layer
 from nt_model.devices import DEVICES, Devices
-from nt_model.gain import nominal_gain
-from nt_model.image import WEIGHT_MAX, Layer
+from nt_model.gain import NOMINAL, ONE_Q12, current_q24, supply_uv
+from nt_model.image import CODE_DEFAULT, WEIGHT_MAX, Layer
 from nt_model.operating import LayerOperating, nominal_leak_q16
 
 ONE_Q8 = 256
@@ -24,29 +24,58 @@ INHIBITORY_SHARE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """One neuron and what it is shown: `weight` (M,) int8, `code` of its domain, `train` (T, M) bool events."""
+    """One neuron and what it is shown.
+
+    Attributes:
+        weight: (M,) int8, -7..7.
+        vdd_uv: supply of its domain, microvolt.
+        train: (T, M) bool, events.
+        delay: (T, M) float64, 0..1: how late in its step an event begins, as a share of the time that is left when
+            event and spike must end within the step; 0 is what the model assumes.
+    """
 
     weight: NDArray[np.int8]
-    code: int
+    vdd_uv: int
     train: NDArray[np.bool_]
+    delay: NDArray[np.float64]
+
+    @classmethod
+    def on_time(cls, weight: NDArray[np.int8], vdd_uv: int, train: NDArray[np.bool_]) -> Pattern:
+        """All events at the beginning of their step."""
+        return cls(weight, vdd_uv, train, np.zeros(train.shape))
 
 
-def random_patterns(count: int, seed: int) -> list[Pattern]:
+def random_patterns(count: int, seed: int, scattered: bool = False) -> list[Pattern]:
     """`count` patterns: four weights of magnitude 1..7, one in four of them inhibitory, a code 0..255, twenty steps of
-    events with a probability of the pattern's own between 0.2 and 0.9; the same `seed` gives the same patterns."""
+    events with a probability of the pattern's own between 0.2 and 0.9.
+
+    Args:
+        seed: the same one gives the same patterns.
+        scattered: events begin anywhere in their step, not at its beginning.
+    """
     rng = np.random.default_rng([seed, 0xC14C])
     patterns = []
     for _ in range(count):
         sign = np.where(rng.random(N_INPUTS) < INHIBITORY_SHARE, -1, 1)
         weight = (sign * rng.integers(1, WEIGHT_MAX + 1, N_INPUTS)).astype(np.int8)
         share = rng.uniform(*EVENT_SHARE)
-        patterns.append(Pattern(weight, int(rng.integers(0, 256)), rng.random((N_STEPS, N_INPUTS)) < share))
+        code = rng.integers(0, 256, 1)
+        train = rng.random((N_STEPS, N_INPUTS)) < share
+        delay = rng.random(train.shape) if scattered else np.zeros(train.shape)
+        patterns.append(Pattern(weight, int(supply_uv(code)[0]), train, delay))
     return patterns
 
 
 def threshold_q8(devices: Devices = DEVICES) -> int:
     """Threshold of the neuron as drawn in the units of the array, Q23.8."""
     return round(ONE_Q8 * devices.threshold_lsb)
+
+
+def gain_q12(vdd_uv: int) -> int:
+    """Gain at supply `vdd_uv`, Q4.12, rounded as the table of codes is."""
+    at = np.array([vdd_uv, supply_uv(np.array([CODE_DEFAULT]))[0]], np.int64)
+    own, anchor = current_q24(at, np.full(2, NOMINAL.vth_uv), np.full(2, NOMINAL.beta_rs_q16)).tolist()
+    return int((own * ONE_Q12 + anchor // 2) // anchor)
 
 
 def _layer(pattern: Pattern) -> Layer:
@@ -72,7 +101,7 @@ def model_answer(pattern: Pattern) -> ModelAnswer:
     """Spike count of the golden model, and its lowest membrane."""
     layer = _layer(pattern)
     operating = LayerOperating(
-        gain_q12=np.broadcast_to(nominal_gain()[pattern.code], (1, 2)),
+        gain_q12=np.full((1, 2), gain_q12(pattern.vdd_uv), np.uint16),
         threshold_q8=layer.threshold_q8,
         leak_q16=np.full(1, nominal_leak_q16(layer.leak), np.uint32),
         noise_q8=np.zeros(1, np.uint16),
