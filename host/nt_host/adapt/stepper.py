@@ -19,7 +19,7 @@ from nt_host.rules.base import settings_from
 from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
-from nt_model.image import Image
+from nt_model.image import CODE_DEFAULT, Image
 
 ByteArray = NDArray[np.uint8]
 Int64Array = NDArray[np.int64]
@@ -74,6 +74,12 @@ def check_rule(settings: AdaptSettings) -> None:
             next_step=f"give for example `--set {known[0]}=NUMBER`",
         )
     settings_from(entry, settings.rule_options)
+
+
+def is_dithered(settings: AdaptSettings, image: Image) -> bool:
+    """Whether a learning step reads the chip three times: at its codes, above and below them."""
+    start = np.full(image.n_codes, CODE_DEFAULT, np.uint8)
+    return make_rule(settings.rule, image, start, settings.rule_options).dither is not None
 
 
 def rule_values(entry: RuleEntry, chip: Chip, settings: AdaptSettings, n_steps: int) -> dict[str, float]:

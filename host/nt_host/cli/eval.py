@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Group
 
 from nt_host.cli.options import (
     FILE,
@@ -20,9 +21,10 @@ from nt_host.cli.options import (
     seed_option,
 )
 from nt_host.cli.output import Output
+from nt_host.energy.estimate import energy_lines
 from nt_host.jobs import DataChoice
 from nt_host.measure import measure_job
-from nt_host.report.tables import accuracy_table
+from nt_host.report.tables import accuracy_table, text_table
 
 
 @click.command("eval")
@@ -38,9 +40,17 @@ def evaluate(as_json: bool, start_codes: Path | None, any_chip: bool, **options:
     output = Output(as_json)
     chip = chosen_chip(*(options[name] for name in ("port", "engine", "baud", "deadline_s")))
     data = DataChoice(**{name: options[name] for name in ("task", "data", "domain", "labels_per_class", "seed")})
-    domain, uid, result = measure_job(chip, chosen_image(options["image"]), data, start_codes, any_chip)
+    found = measure_job(chip, chosen_image(options["image"]), data, start_codes, any_chip)
     output.result(
         "eval",
-        {"domain": domain, "chip_uid": uid, "test": asdict(result)},
-        accuracy_table(f"domain {domain}, chip {uid}", [("test", result)]),
+        {
+            "domain": found.domain,
+            "chip_uid": found.chip_uid,
+            "test": asdict(found.accuracy),
+            "energy": None if found.energy is None else {"inference": found.energy.table()},
+        },
+        Group(
+            accuracy_table(f"domain {found.domain}, chip {found.chip_uid}", [("test", found.accuracy)]),
+            text_table("", ("", ""), energy_lines(found.energy)),
+        ),
     )
