@@ -147,6 +147,7 @@ class AdaptReport:
             "wire_bytes": result.wire_bytes,
             "wire_s_at_921600_baud": round(self.wire_s, 3),
             "seconds": round(result.seconds, 3),
+            "parked_domains": result.parked,
             "energy": None if self.energy is None else self.energy.table(),
         }
 

@@ -84,10 +84,11 @@ def energy_lines(inference: InferenceEnergy | None, step: StepEnergy | None = No
     if inference is None:
         return [("energy", "not estimated: this chip does not show its hidden spikes")]
     lines = [
+        ("standing power", f"{inference.standing_uw:,.0f} uW estimated"),
         (
             "energy per inference",
             f"{inference.array_nj:,.3g} nJ estimated (CPU {inference.cpu_nj:,.0f} nJ, GPU {inference.gpu_nj:,.0f} nJ)",
-        )
+        ),
     ]
     if step is not None:
         lines.append(

@@ -63,6 +63,7 @@ def adapt_tables(report: AdaptReport) -> tuple[RenderableType, RenderableType]:
         ("bytes on the wire", f"{result.wire_bytes:,} ({report.wire_s:.2f} s at 921,600 baud)"),
         ("time", f"{result.seconds:.2f} s"),
         ("weights written", "0"),
+        *([("silent domains parked", str(result.parked))] if result.parked else []),
         *energy_lines(*((None,) if report.energy is None else (report.energy.inference, report.energy.step))),
     ]
     accuracies = accuracy_table(
