@@ -40,15 +40,25 @@ def reference_w(gain: NDArray[np.uint16], devices: Devices = DEVICES) -> FloatAr
     return anchor_a * gain.astype(np.float64) / ONE_Q12 * _rail_v(devices)
 
 
+def _drive_a(gain: NDArray[np.uint16], devices: Devices) -> FloatArray:
+    """Current of one synapse of full weight at each code, ampere."""
+    lsb_a = reference_w(gain, devices) / _rail_v(devices) / devices.synapse.reference_per_lsb
+    return np.asarray(sum(devices.synapse.sources_lsb) * lsb_a, np.float64)
+
+
+def rate_hz(gain: NDArray[np.uint16], devices: Devices = DEVICES) -> FloatArray:
+    """Spikes per second of a neuron with one synapse of full weight always on, hertz, at each code, (256,)."""
+    neuron = devices.neuron
+    drive_v = _drive_a(gain, devices) * neuron.leak_mohm * 1e6
+    integrate_s = -neuron.leak_s * np.log1p(-neuron.swing_v / drive_v)
+    return np.asarray(1.0 / (integrate_s + neuron.spike_ns * NANO), np.float64)
+
+
 def spike_energy_fj(gain: NDArray[np.uint16], devices: Devices = DEVICES) -> FloatArray:
     """Energy of a neuron per spike with one synapse of full weight always on, femtojoule, at each code, (256,)."""
-    neuron, power = devices.neuron, devices.power
-    lsb_a = reference_w(gain, devices) / _rail_v(devices) / devices.synapse.reference_per_lsb
-    drive_a = sum(devices.synapse.sources_lsb) * lsb_a
-    drive_v = drive_a * neuron.leak_mohm * 1e6
-    period_s = -neuron.leak_s * np.log1p(-neuron.swing_v / drive_v) + neuron.spike_ns * NANO
-    standing_w = power.core_nw * NANO + reference_w(gain, devices) + drive_a * _rail_v(devices)
-    return (standing_w * period_s + power.switched_ff * 1e-15 * _supply_v() ** 2) * FEMTO_PER_UNIT
+    standing_w = devices.power.core_nw * NANO + reference_w(gain, devices) + _drive_a(gain, devices) * _rail_v(devices)
+    switched_j = devices.power.switched_ff * 1e-15 * _supply_v() ** 2
+    return np.asarray((standing_w / rate_hz(gain, devices) + switched_j) * FEMTO_PER_UNIT, np.float64)
 
 
 @dataclass(frozen=True)

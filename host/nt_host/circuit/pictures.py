@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from nt_host.circuit.gain_check import N_CODES, GainCheck
 from nt_host.circuit.supply_sweep import SHOWN_MV, SUPPLIES_MV, SWEEP_STEPS, SupplySweep, sweep_input
-from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, tidy
+from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, save_png, tidy
 from nt_model.devices import DEVICES
-from nt_model.image_file import write_atomically
-
-
-def save_png(path: Path, figure: Figure) -> None:
-    """Write `figure` as PNG to `path` atomically."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomically(path, buffer.getvalue())
 
 
 def write_gain_picture(path: Path, check: GainCheck) -> None:

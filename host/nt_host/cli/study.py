@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nt_host.circuit.study import run_circuit_study
 from nt_host.cli.output import Output
+from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
 
@@ -18,7 +19,14 @@ def _circuit(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> S
     return run_circuit_study(folder, seeds[0] if seeds else 0, on_progress=on_progress)
 
 
-STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]] = {"circuit": _circuit}
+def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_power_study(folder, seeds or DEFAULT_SEEDS, on_progress)
+
+
+STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]] = {
+    "circuit": _circuit,
+    "power": _power,
+}
 
 
 def _shown(output: Output, result: StudyResult) -> None:
