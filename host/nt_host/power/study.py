@@ -76,20 +76,20 @@ def _spike_table() -> StudyTable:
         (f"{1e3 * DEVICES.supply_v(code):.0f}", f"{energy[code] / 1e3:.2f}", f"{rate[code] / 1e6:.2f}")
         for code in codes
     )
-    return StudyTable(
-        "One neuron under constant full drive", ("supply (mV)", "energy per spike (pJ)", "rate (MHz)"), rows
-    )
+    columns = ("supply (mV)", "energy per spike (pJ)", "rate (MHz)")
+    return StudyTable("One neuron under constant full drive", columns, rows)
+
+
+def _budget_table(trials: Sequence[Trial]) -> StudyTable:
+    rows = tuple(_row(trials, setting) for setting in SETTINGS)
+    return StudyTable("Digits, tilted camera, 20 labels per class", COLUMNS, rows)
 
 
 def _checks(trials: Sequence[Trial]) -> tuple[Check, ...]:
     energy_pj = spike_energy_fj(nominal_gain()) / 1e3
     top_hz = float(rate_hz(nominal_gain())[-1])
-    over = [
-        trial.highest_uw - setting.budget_uw
-        for setting in SETTINGS
-        if setting.budget_uw
-        for trial in _of(trials, setting)
-    ]
+    bounded = [(setting, trial) for setting in SETTINGS if setting.budget_uw for trial in _of(trials, setting)]
+    over = [trial.highest_uw - setting.budget_uw for setting, trial in bounded]
     return (
         Check(
             "energy per spike falls at every code as the supply rises",
@@ -123,7 +123,7 @@ def run_power_study(
 ) -> StudyResult:
     """Adapt the shipped digits image under every setting, one chip per seed, and draw the pictures into `folder`."""
     # Imported where they are used: matplotlib takes half a second to load.
-    from nt_host.power.pictures import write_budget_picture, write_spike_picture
+    from nt_host.power.pictures import BudgetPoint, write_budget_picture, write_spike_picture
 
     jobs = [(setting, seed) for setting in SETTINGS for seed in seeds]
     trials = []
@@ -132,7 +132,7 @@ def run_power_study(
         trials.append(run_trial(setting, seed))
     write_spike_picture(folder / "power_spike.png", rate_hz(nominal_gain()).tolist())
     points = [
-        (
+        BudgetPoint(
             setting.name,
             float(np.mean([trial.inference_nj for trial in _of(trials, setting)])),
             _mean_spread([trial.argmax for trial in _of(trials, setting)]),
@@ -146,12 +146,7 @@ def run_power_study(
         "Energy: per spike, and saved against accuracy",
         _told(seeds),
         _checks(trials),
-        (
-            _spike_table(),
-            StudyTable(
-                "Digits, tilted camera, 20 labels per class", COLUMNS, tuple(_row(trials, each) for each in SETTINGS)
-            ),
-        ),
+        (_spike_table(), _budget_table(trials)),
         (
             Picture("power_spike.png", "Energy per spike and rate of one neuron against its supply (energy model)."),
             Picture("power_budget.png", "Accuracy against estimated energy per inference under power budgets."),
@@ -166,8 +161,8 @@ def _told(seeds: Sequence[int]) -> tuple[str, ...]:
         "measured on silicon. The constant power of the cores and the capacity switched per spike are set so that "
         "energy and rate meet the paper's, so those two checks say that the model is consistent, not that it is right.",
         "The shipped digits image is adapted to the tilted camera with rule `dmn` on simulated chips of corner "
-        f"`typical`, seeds {', '.join(map(str, seeds))} (mean ± standard deviation). Under a budget the quietest domains "
-        "go to code 0, output neurons last, after every learning step; in the end silent domains are parked. *Saved* "
-        "compares the energy of an inference with that of no budget on the same chip; codes reach the reference "
-        "branches of the mirrors alone, whose share the next column tells.",
+        f"`typical`, seeds {', '.join(map(str, seeds))} (mean ± standard deviation). Under a budget the quietest "
+        "domains go to code 0, output neurons last, after every learning step; in the end silent domains are parked. "
+        "*Saved* compares the energy of an inference with that of no budget on the same chip. Codes reach the "
+        "reference branches of the mirrors alone; the next column tells what is saved of their power.",
     )
