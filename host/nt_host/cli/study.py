@@ -11,6 +11,8 @@ from nt_host.cli.output import Output
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
+from nt_host.xor.study import run_xor_study
+from nt_model.errors import UsageError
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -23,8 +25,15 @@ def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> Stu
     return run_power_study(folder, seeds or DEFAULT_SEEDS, on_progress)
 
 
+def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    if seeds:
+        raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
+    return run_xor_study(folder, on_progress)
+
+
 STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]] = {
     "circuit": _circuit,
+    "xor": _xor,
     "power": _power,
 }
 

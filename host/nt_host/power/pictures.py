@@ -73,11 +73,11 @@ def write_budget_picture(path: Path, points: Sequence[BudgetPoint]) -> None:
         axes.annotate(
             point.name,
             (point.energy_nj, 100 * point.argmax[0]),
-            xytext=(0, 12),
+            xytext=(-6, 8),
             textcoords="offset points",
             fontsize=8,
             color=MUTED_COLOUR,
-            ha="center",
+            ha="right",
         )
     axes.set_ylim(0, 108)
     axes.set_xlabel("estimated energy per inference (nJ)")
