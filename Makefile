@@ -84,6 +84,7 @@ bench: $(VENV)/.installed
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
+	$(BIN)/nt-host report docs/paper/circuit.json docs/paper/power.json docs/paper/xor.json --out docs/circuit.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

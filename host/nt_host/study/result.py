@@ -91,6 +91,14 @@ def write_study(folder: Path, result: StudyResult) -> Path:
     return path
 
 
+def is_study(path: Path) -> bool:
+    """Whether the file at `path` says that it is the result of a study, of whatever version."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["schema"]).startswith(SCHEMA.split("/")[0])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read_study(path: Path) -> StudyResult:
     """The result at `path`; UsageError where it is none, VersionMismatchError for another version."""
     try:
