@@ -85,7 +85,8 @@ def _budget_table(trials: Sequence[Trial]) -> StudyTable:
     return StudyTable("Digits, tilted camera, 20 labels per class", COLUMNS, rows)
 
 
-def _checks(trials: Sequence[Trial]) -> tuple[Check, ...]:
+def power_checks(trials: Sequence[Trial]) -> tuple[Check, ...]:
+    """The checks of the study: three of the energy model, one of the budgets that `trials` ran under."""
     energy_pj = spike_energy_fj(nominal_gain()) / 1e3
     top_hz = float(rate_hz(nominal_gain())[-1])
     bounded = [(setting, trial) for setting in SETTINGS if setting.budget_uw for trial in _of(trials, setting)]
@@ -145,7 +146,7 @@ def run_power_study(
         "power",
         "Energy: per spike, and saved against accuracy",
         _told(seeds),
-        _checks(trials),
+        power_checks(trials),
         (_spike_table(), _budget_table(trials)),
         (
             Picture("power_spike.png", "Energy per spike and rate of one neuron against its supply (energy model)."),
