@@ -83,19 +83,14 @@ def energy_lines(inference: InferenceEnergy | None, step: StepEnergy | None = No
     """(what, text) for the terminal; says so where nothing could be estimated."""
     if inference is None:
         return [("energy", "not estimated: this chip does not show its hidden spikes")]
+    array, cpu, gpu = f"{inference.array_nj:,.1f} nJ", f"{inference.cpu_nj:,.0f} nJ", f"{inference.gpu_nj:,.0f} nJ"
     lines = [
-        ("standing power", f"{inference.standing_uw:,.0f} uW estimated"),
-        (
-            "energy per inference",
-            f"{inference.array_nj:,.3g} nJ estimated (CPU {inference.cpu_nj:,.0f} nJ, GPU {inference.gpu_nj:,.0f} nJ)",
-        ),
+        ("standing power", f"{inference.standing_uw:,.0f} uW (estimate)"),
+        ("energy / inference", f"{array} (estimate; CPU {cpu}, GPU {gpu})"),
     ]
     if step is not None:
-        lines.append(
-            (
-                "energy per learning step",
-                f"{step.array_nj:,.4g} nJ on the array and {step.update_nj:,.0f} nJ of arithmetic, estimated "
-                f"(all weights on a CPU {step.cpu_nj:,.0f} nJ, GPU {step.gpu_nj:,.0f} nJ)",
-            )
-        )
+        array, update = f"{step.array_nj / 1e3:,.2f} uJ", f"{step.update_nj / 1e3:,.1f} uJ"
+        cpu, gpu = f"{step.cpu_nj / 1e3:,.0f} uJ", f"{step.gpu_nj / 1e3:,.0f} uJ"
+        told = f"{array} and {update} of arithmetic (estimate; all weights: CPU {cpu}, GPU {gpu})"
+        lines.append(("energy / step", told))
     return lines

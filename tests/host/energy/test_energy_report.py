@@ -49,7 +49,7 @@ def test_a_dithered_step_costs_three_read_outs_and_three_writes() -> None:
 def test_eval_reports_energy_in_text_and_json(digits_image: Path, cli: RunCli) -> None:
     chip = ("eval", "--port", "sim:typical,seed=7", "--image", digits_image, "--task", "digits")
     done = cli(*chip)
-    assert "energy per inference" in done.stdout
+    assert "energy / inference" in done.stdout
     assert "CPU" in done.stdout
     energy = records(cli(*chip, "--json").stdout, "eval")["energy"]["inference"]  # type: ignore[index]
     assert 0 < energy["array_nj"] < energy["cpu_nj"]
