@@ -79,6 +79,8 @@ def write_budget_picture(path: Path, points: Sequence[BudgetPoint]) -> None:
             color=MUTED_COLOUR,
             ha="right",
         )
+    energies = [point.energy_nj for point in points]
+    axes.set_xlim(min(energies) - 0.12 * (max(energies) - min(energies)), None)
     axes.set_ylim(0, 108)
     axes.set_xlabel("estimated energy per inference (nJ)")
     axes.set_ylabel("accuracy on the test (%)")
