@@ -34,18 +34,13 @@ def move_from(chip: Chip, present: NDArray[np.uint8], codes: NDArray[np.uint8]) 
     limit = chip.info.max_move_code
     now, goal = present.astype(np.int64), codes.astype(np.int64)
     writes = 0
-    for stop in _stops(chip, now, goal):
-        while (now != stop).any():
-            now = now + np.clip(stop - now, -limit, limit)
-            chip.write_codes(now.astype(np.uint8))
+    if isinstance(chip, BudgetedChip):
+        for step in chip.falling(present, codes):
+            chip.write_codes(step)
+            now = step.astype(np.int64)
             writes += 1
+    while (now != goal).any():
+        now = now + np.clip(goal - now, -limit, limit)
+        chip.write_codes(now.astype(np.uint8))
+        writes += 1
     return writes
-
-
-def _stops(chip: Chip, now: NDArray[np.int64], goal: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """Codes to pass on the way: under a power budget a way of several writes goes down first, since codes that rise
-    faster than others fall could draw more on the way than at either end."""
-    in_one_write = bool((np.abs(goal - now) <= chip.info.max_move_code).all())
-    if in_one_write or not isinstance(chip, BudgetedChip):
-        return (goal,)
-    return (np.minimum(now, goal), goal)

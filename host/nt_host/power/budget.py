@@ -6,14 +6,15 @@ codes alone, so it can be known before a write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Chip, ChipInfo, ChipStatus, Readout, Response, Traffic
+from nt_hil.chip import Chip, ChipInfo, ChipStatus, LearnBatch, Readout, Response, Shot, Traffic
 from nt_host.power.silent import ActivityWatch
+from nt_model.correction import Corrections
 from nt_model.energy import standing_power
 from nt_model.errors import SafetyError, UsageError
 from nt_model.image import CODE_DEFAULT, Image
@@ -104,6 +105,26 @@ class ChipProxy:
         """See `Chip.present`."""
         return self._chip.present(x, readout, n_steps)
 
+    def write_and_present(self, codes: ByteArray, slots: NDArray[np.int64], readout: Readout) -> Response:
+        """See `Chip.write_and_present`."""
+        return self._chip.write_and_present(codes, slots, readout)
+
+    def measure(self, shots: Sequence[Shot]) -> tuple[ByteArray, ...]:
+        """See `Chip.measure`."""
+        return self._chip.measure(shots)
+
+    def read_corrections(self) -> NDArray[np.uint32]:
+        """See `Chip.read_corrections`."""
+        return self._chip.read_corrections()
+
+    def write_corrections(self, corrections: Corrections) -> int:
+        """See `Chip.write_corrections`."""
+        return self._chip.write_corrections(corrections)
+
+    def learn_state(self) -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
+        """See `Chip.learn_state`."""
+        return self._chip.learn_state()
+
     def learn_start(self, settings: LearnSettings) -> None:
         """See `Chip.learn_start`."""
         self._chip.learn_start(settings)
@@ -111,6 +132,10 @@ class ChipProxy:
     def learn_loaded(self, slots: NDArray[np.int64], labels: NDArray[np.int64], rate_q8: int) -> None:
         """See `Chip.learn_loaded`."""
         self._chip.learn_loaded(slots, labels, rate_q8)
+
+    def learn_many(self, steps: Sequence[LearnBatch]) -> None:
+        """See `Chip.learn_many`."""
+        self._chip.learn_many(steps)
 
     def status(self) -> ChipStatus:
         """See `Chip.status`."""
@@ -138,7 +163,7 @@ class BudgetedChip(ChipProxy):
         super().__init__(chip)
         self.budget = budget
         self.watch = watch
-        self._present_uw = budget.power_uw(chip.read_codes()[0])
+        self._present = chip.read_codes()[0]
 
     def limited(self, codes: ByteArray, counts: Sequence[ByteArray]) -> ByteArray:
         """`codes` (n_codes,) uint8 brought within the budget, after a batch with the spikes `counts`, one (B, N) uint8
@@ -148,13 +173,38 @@ class BudgetedChip(ChipProxy):
 
     def write_codes(self, codes: ByteArray) -> int:
         """See `Chip.write_codes`; SafetyError for codes above the budget."""
+        self._check(codes)
+        revision = super().write_codes(codes)
+        self._present = codes.copy()
+        return revision
+
+    def write_and_present(self, codes: ByteArray, slots: NDArray[np.int64], readout: Readout) -> Response:
+        """See `Chip.write_and_present`; codes that fall beyond the slew limit do so first, see `falling`."""
+        self._check(codes)
+        for step in self.falling(self._present, codes):
+            self.write_codes(step)
+        response = super().write_and_present(codes, slots, readout)
+        self._present = codes.copy()
+        return response
+
+    def falling(self, present: ByteArray, codes: ByteArray) -> Iterator[ByteArray]:
+        """Codes to write one after the other before all that is left of the way from `present` to `codes` rises: where
+        the slew limit asks for several writes, codes that rise faster than others fall could draw more on the way than
+        at either end. Nothing where one write does."""
+        limit = self.info.max_move_code
+        now, goal = present.astype(np.int64), codes.astype(np.int64)
+        if (np.abs(goal - now) <= limit).all():
+            return
+        low = np.minimum(now, goal)
+        while (now != low).any():
+            now = np.maximum(now - limit, low)
+            yield now.astype(np.uint8)
+
+    def _check(self, codes: ByteArray) -> None:
         power_uw = self.budget.power_uw(codes)
-        if power_uw > self.budget.limit_uw and power_uw >= self._present_uw:
+        if power_uw > self.budget.limit_uw and power_uw >= self.budget.power_uw(self._present):
             raise SafetyError(
                 "the codes would exceed the power budget",
                 evidence=f"{power_uw:,.1f} uW, budget {self.budget.limit_uw:,.1f} uW",
                 next_step="give a larger `--power-budget`, or lower codes",
             )
-        revision = super().write_codes(codes)
-        self._present_uw = power_uw
-        return revision

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nt_hil.chip import Chip
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_hil.chip import Chip, Readout, Response
 from nt_host.adapt.loop import adapt
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.connect import ChipOptions, connected
@@ -58,11 +61,19 @@ class _PowerMeter(ChipProxy):
 
     def write_codes(self, codes: ByteArray) -> int:
         revision = super().write_codes(codes)
+        self._see(codes)
+        return revision
+
+    def write_and_present(self, codes: ByteArray, slots: NDArray[np.int64], readout: Readout) -> Response:
+        response = super().write_and_present(codes, slots, readout)
+        self._see(codes)
+        return response
+
+    def _see(self, codes: ByteArray) -> None:
         power_uw = standing_power(self._image, codes).total_uw
         self._is_inside = self._is_inside or power_uw <= self._limit_uw
         if self._is_inside:
             self.highest_uw = max(self.highest_uw, power_uw)
-        return revision
 
 
 def run_trial(setting: Setting, seed: int) -> Trial:

@@ -16,6 +16,7 @@ from nt_hil.open import make_device, open_chip
 from nt_hil.port import SimPort
 from nt_hil.session import Session
 from nt_hil.sim.codes import CodeLimits
+from nt_hil.sim.device import Device
 from nt_hil.sim.simchip import SimOptions
 from nt_host.adapt.loop import adapt
 from nt_host.adapt.settings import AdaptSettings
@@ -40,21 +41,27 @@ SMALL = small_image()
 
 
 class Recorder(ChipProxy):
-    """Keeps the standing power after every write."""
+    """Keeps the standing power after every write that the device itself applied, those within one exchange included."""
 
-    def __init__(self, chip: Chip, image: Image) -> None:
-        super().__init__(chip)
-        self._image = image
+    def __init__(self, device: Device, image: Image) -> None:
+        super().__init__(ChipClient(Session(InProcessLink(device))))
         self.powers_uw: list[float] = []
+        bank = device.chip.bank
+        applied = bank._moved
 
-    def write_codes(self, codes: np.ndarray) -> int:
-        revision = super().write_codes(codes)
-        self.powers_uw.append(standing_power(self._image, self.read_codes()[0]).total_uw)
-        return revision
+        def moved() -> int:
+            self.powers_uw.append(standing_power(image, bank.codes).total_uw)
+            return applied()
+
+        bank._moved = moved  # type: ignore[method-assign]
+
+
+def device_with(loaded: LoadedImage, options: SimOptions, corner: str = "typical") -> Device:
+    return make_device(loaded, SimPort(corner, 7), options=options)
 
 
 def chip_with(loaded: LoadedImage, options: SimOptions, corner: str = "typical") -> ChipClient:
-    return ChipClient(Session(InProcessLink(make_device(loaded, SimPort(corner, 7), options=options))))
+    return ChipClient(Session(InProcessLink(device_with(loaded, options, corner))))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +80,7 @@ def adapted(chip: Chip, image: Image, split: Split, chosen: AdaptSettings) -> np
 
 @pytest.mark.parametrize("slew", [255, 7])
 def test_no_write_of_a_run_leaves_the_budget(slew: int, digits: LoadedImage, split: Split) -> None:
-    chip = Recorder(chip_with(digits, SimOptions(CodeLimits(0, 255, slew))), digits.image)
+    chip = Recorder(device_with(digits, SimOptions(CodeLimits(0, 255, slew))), digits.image)
     codes = adapted(chip, digits.image, split, SHORT)
     inside = next(i for i, power in enumerate(chip.powers_uw) if power <= BUDGET_UW)
     assert all(a > b for a, b in zip(chip.powers_uw[:inside], chip.powers_uw[1 : inside + 1], strict=False))
@@ -83,7 +90,7 @@ def test_no_write_of_a_run_leaves_the_budget(slew: int, digits: LoadedImage, spl
 
 
 def test_the_same_run_without_a_budget_leaves_it(digits: LoadedImage, split: Split) -> None:
-    chip = Recorder(chip_with(digits, SimOptions()), digits.image)
+    chip = Recorder(device_with(digits, SimOptions()), digits.image)
     adapted(chip, digits.image, split, AdaptSettings(steps=15, judge_every=5))
     assert max(chip.powers_uw) > BUDGET_UW
 
@@ -119,7 +126,7 @@ def test_the_way_between_two_allowed_codes_is_allowed(
     rank = np.arange(SMALL.n_codes, dtype=np.float64)
     start, goal = budget.limited(start, rank), budget.limited(goal, rank)
     loaded = LoadedImage(SMALL, "0" * 64)
-    recorder = Recorder(chip_with(loaded, SimOptions(CodeLimits(0, 255, slew))), SMALL)
+    recorder = Recorder(device_with(loaded, SimOptions(CodeLimits(0, 255, slew))), SMALL)
     move_codes(recorder, start)
     recorder.powers_uw.clear()
     bounded = BudgetedChip(recorder, budget, ActivityWatch(SMALL))
@@ -137,7 +144,7 @@ def test_a_direct_way_would_leave_the_budget() -> None:
     assert standing_power(SMALL, goal).total_uw < limit_uw
     highest_uw = []
     for is_bounded in (False, True):
-        recorder = Recorder(chip_with(loaded, SimOptions(CodeLimits(0, 255, 10))), SMALL)
+        recorder = Recorder(device_with(loaded, SimOptions(CodeLimits(0, 255, 10))), SMALL)
         move_codes(recorder, start)
         recorder.powers_uw.clear()
         chip: Chip = recorder
