@@ -40,15 +40,16 @@ $(VENV)/.installed-torch: $(VENV)/.installed
 .PHONY: torch
 torch: $(VENV)/.installed-torch
 
-# Cross compiler, emulator, C++, fuzzer: installed where this user may, else told; the tests that need them then skip.
-TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev
+# Cross compiler, emulator, C++, fuzzer, ngspice: installed where this user may, else told; tests that need them skip.
+TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev ngspice
 tools:
 	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && command -v g++ >/dev/null && \
+	  command -v ngspice >/dev/null && \
 	  ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    $(TOOL_PACKAGES) >/dev/null; \
-	else echo "note: for the firmware tests: sudo apt-get install --no-install-recommends $(TOOL_PACKAGES)" >&2; fi
+	else echo "note: for the firmware and circuit tests: sudo apt-get install --no-install-recommends $(TOOL_PACKAGES)" >&2; fi
 
 firmware: $(VENV)/.installed
 	$(MAKE) -C firmware PYTHON=../$(BIN)/python DOCS=../docs/firmware.md
@@ -83,6 +84,7 @@ bench: $(VENV)/.installed
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
+	$(BIN)/nt-host report docs/paper/circuit.json docs/paper/power.json docs/paper/xor.json --out docs/circuit.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_model.devices import DEVICES
+
 Int64Array = NDArray[np.int64]
 
-VDD_MIN_UV = 500_000
-VDD_SPAN_UV = 500_000
+VDD_MIN_UV = 1000 * DEVICES.supply.lowest_mv
+VDD_SPAN_UV = 1000 * (DEVICES.supply.highest_mv - DEVICES.supply.lowest_mv)
 ONE_Q12 = 4096
 ONE_Q24 = 1 << 24
 GAIN_MAX = 65535
@@ -30,8 +32,8 @@ class MirrorParams:
         beta_rs_q16: beta times load resistance, per volt, Q16.
     """
 
-    vth_uv: int = 350_000
-    beta_rs_q16: int = 4 << 16
+    vth_uv: int = 1000 * DEVICES.mirror.vth_mv
+    beta_rs_q16: int = DEVICES.mirror.beta_rs_per_v << 16
 
 
 NOMINAL = MirrorParams()

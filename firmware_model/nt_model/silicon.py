@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_model.corner import Corner
+from nt_model.devices import DEVICES
 from nt_model.gain import GAIN_MAX, NOMINAL, VDD_MIN_UV, VDD_SPAN_UV, current_q24, supply_uv
 from nt_model.image import Image, Layer
 from nt_model.operating import LayerOperating, Operating, nominal_leak_q16
@@ -24,9 +25,9 @@ from nt_model.random import draw64, normal_q16, uniform_q16
 Int64Array = NDArray[np.int64]
 
 ONE_Q16 = 65536
-VTH_PER_GAIN_SPREAD_UV = 190_000
-VTH_UV_PER_KELVIN = -2_000
-NOMINAL_TEMPERATURE_MK = 300_000
+VTH_PER_GAIN_SPREAD_UV = DEVICES.spread.vth_uv_per_gain_spread
+VTH_UV_PER_KELVIN = DEVICES.spread.vth_uv_per_kelvin
+NOMINAL_TEMPERATURE_MK = DEVICES.spread.nominal_temperature_mk
 SAMPLES_PER_EPOCH_LOG2 = 10
 MAX_TEMPERATURE_OFFSET_MK = 40_000
 MAX_SUPPLY_OFFSET_UV = 25_000

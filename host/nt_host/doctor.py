@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 
 from nt_hil.open import list_ports
+from nt_host.circuit.ngspice import PACKAGE_COMMAND
 from nt_host.tasks import emg, enose
 from nt_host.tasks.recordings import DATA_DIR_VARIABLE, data_dir
 
@@ -45,6 +47,12 @@ def _torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
         return Finding("PyTorch", "missing", "only pretraining needs it", "pip install nt-host[pretrain]")
     return Finding("PyTorch", "good", "installed")
+
+
+def _ngspice() -> Finding:
+    if shutil.which("ngspice") is None:
+        return Finding("ngspice", "missing", "only experiments circuit and xor need it", PACKAGE_COMMAND)
+    return Finding("ngspice", "good", "installed")
 
 
 def _recordings() -> list[Finding]:
@@ -89,4 +97,4 @@ def _serial() -> list[Finding]:
 
 def examine() -> list[Finding]:
     """All checks."""
-    return [_python(), _core(), _torch(), *_recordings(), *_serial()]
+    return [_python(), _core(), _torch(), _ngspice(), *_recordings(), *_serial()]

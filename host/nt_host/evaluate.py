@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Capability, Chip, ChipInfo, Readout
+from nt_hil.chip import Capability, Chip, ChipInfo, Readout, Response
 from nt_host.encode import encode
 from nt_host.readout import Accuracy, accuracy
 from nt_host.tasks.dataset import Dataset
+from nt_model.energy import Activity, activity_of
 from nt_model.errors import UsageError
 from nt_model.image import Image
+
+ACTIVITY_SAMPLES = 128
+"""Samples whose hidden spikes are read for the estimate of energy: a slow line should not carry them all."""
 
 
 def plain_readout(info: ChipInfo) -> Readout:
@@ -49,6 +55,30 @@ def evaluate_events(chip: Chip, image: Image, x: NDArray[np.uint8], labels: NDAr
     """Both accuracies of the chip at its present codes on events `x` with `labels` (n,)."""
     response = chip.present(x, plain_readout(chip.info))
     return accuracy(image.readout_class, response.plain[-1], labels, response.membrane_q8)
+
+
+def _joined(parts: tuple[Response, Response]) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+    counts = np.concatenate([part.plain[-1] for part in parts])
+    membranes = [part.membrane_q8 for part in parts if part.membrane_q8 is not None]
+    return counts, np.concatenate(membranes) if len(membranes) == len(parts) else None
+
+
+def evaluate_with_activity(
+    chip: Chip, image: Image, x: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> tuple[Accuracy, Activity | None]:
+    """As `evaluate_events`, and what the first ACTIVITY_SAMPLES samples made happen; None where the chip does not
+    show its hidden spikes."""
+    if len(image.layers) > 1 and Capability.HIDDEN_SPIKES not in chip.info.capabilities:
+        return evaluate_events(chip, image, x, labels), None
+    readout = plain_readout(chip.info)
+    first = chip.present(x[:ACTIVITY_SAMPLES], replace(readout, hidden=True))
+    events = x[:ACTIVITY_SAMPLES] if x.ndim == 3 else np.repeat(x[:ACTIVITY_SAMPLES, None], image.n_steps, axis=1)
+    activity = activity_of(image, events, first.plain)
+    if len(x) <= ACTIVITY_SAMPLES:
+        counts, membrane_q8 = first.plain[-1], first.membrane_q8
+    else:
+        counts, membrane_q8 = _joined((first, chip.present(x[ACTIVITY_SAMPLES:], readout)))
+    return accuracy(image.readout_class, counts, labels, membrane_q8), activity
 
 
 def evaluate(chip: Chip, image: Image, dataset: Dataset) -> Accuracy:

@@ -18,16 +18,18 @@ from nt_hil.traffic import BAUD, BITS_PER_BYTE
 from nt_host.adapt.loop import AdaptResult, Progress, adapt
 from nt_host.adapt.run_folder import RunFolder, create_run_folder, open_run_folder
 from nt_host.adapt.settings import AdaptSettings
-from nt_host.adapt.stepper import check_rule
+from nt_host.adapt.stepper import check_rule, is_dithered
 from nt_host.ageing import age, starts_fresh
 from nt_host.codes_file import CodeSnapshot, Leniency, codes_for, read_codes_file, snapshot_of, write_codes_file
 from nt_host.connect import ChipOptions, connected
-from nt_host.evaluate import encoded, evaluate_events
+from nt_host.energy.estimate import InferenceEnergy, StepEnergy, estimate_inference, estimate_step
+from nt_host.evaluate import encoded, evaluate_events, evaluate_with_activity
 from nt_host.in_force import AS_IS, NONE, CalibrationChoice, InForce, bring_into_force
 from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy
 from nt_host.tasks import Split, load_task, split_target
 from nt_host.units import CodeUnits
+from nt_model.energy import Activity
 from nt_model.errors import TargetNotMetError, UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, read_image
@@ -93,6 +95,18 @@ class AdaptJob:
         return None if self.start_codes is None else read_codes_file(self.start_codes)
 
 
+@dataclass(frozen=True)
+class RunEnergy:
+    """Estimated energy of an inference and of a learning step."""
+
+    inference: InferenceEnergy
+    step: StepEnergy
+
+    def table(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"inference": self.inference.table(), "learning_step": self.step.table()}
+
+
 @dataclass(frozen=True, eq=False)
 class AdaptReport:
     """Accuracy on the test `before` and `after`, and what it took.
@@ -101,6 +115,8 @@ class AdaptReport:
         n_labels: labelled samples, held-out ones included.
         target_accuracy: test argmax that was asked for, 0..1, or None.
         in_force: the calibration that was in force, and hence the units of the codes.
+        energy: of an inference at the codes kept and of a learning step; None where the chip does not show what the
+            estimate needs.
     """
 
     domain: str
@@ -112,6 +128,7 @@ class AdaptReport:
     result: AdaptResult
     target_accuracy: float | None
     in_force: InForce
+    energy: RunEnergy | None = None
 
     def require_target(self) -> None:
         """TargetNotMetError where an accuracy was asked for and the adapted chip misses it."""
@@ -148,6 +165,8 @@ class AdaptReport:
             "seconds": round(result.seconds, 3),
             "units": self.in_force.units.units,
             "calibration": None if self.in_force.path is None else str(self.in_force.path),
+            "parked_domains": result.parked,
+            "energy": None if self.energy is None else self.energy.table(),
         }
 
 
@@ -333,7 +352,7 @@ def _adapt_and_measure(
         resume=checkpoint,
         on_progress=on_progress,
     )
-    after = evaluate_events(chip, loaded.image, x_test, split.test.labels)
+    after, activity = evaluate_with_activity(chip, loaded.image, x_test, split.test.labels)
     report = AdaptReport(
         domain,
         chip.info.uid,
@@ -344,12 +363,18 @@ def _adapt_and_measure(
         result,
         job.target_accuracy,
         in_force,
+        None if activity is None else _energy(job.settings, loaded.image, result.codes, activity),
     )
     if job.commit:
         _commit(chip)
     if folder is not None:
         _finish(folder, loaded.image, chip, report)
     return report
+
+
+def _energy(settings: AdaptSettings, image: Image, codes: NDArray[np.uint8], activity: Activity) -> RunEnergy:
+    inference = estimate_inference(image, codes, activity)
+    return RunEnergy(inference, estimate_step(image, inference, settings.batch_size, is_dithered(settings, image)))
 
 
 def _commit(chip: Chip) -> None:

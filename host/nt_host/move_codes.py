@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Chip
+from nt_host.power.budget import BudgetedChip
 from nt_model.errors import SafetyError
 
 
@@ -33,6 +34,11 @@ def move_from(chip: Chip, present: NDArray[np.uint8], codes: NDArray[np.uint8]) 
     limit = chip.info.max_move_code
     now, goal = present.astype(np.int64), codes.astype(np.int64)
     writes = 0
+    if isinstance(chip, BudgetedChip):
+        for step in chip.falling(present, codes):
+            chip.write_codes(step)
+            now = step.astype(np.int64)
+            writes += 1
     while (now != goal).any():
         now = now + np.clip(goal - now, -limit, limit)
         chip.write_codes(now.astype(np.uint8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nt_host.circuit.ngspice import PACKAGE_COMMAND
 from nt_host.cli import main
 from nt_host.compile import NetworkLayer, compile_network
 from nt_host.images import packaged_image
@@ -56,6 +58,13 @@ def loaded(image: Image) -> LoadedImage:
 @pytest.fixture
 def digits_image() -> Path:
     return packaged_image("digits")
+
+
+@pytest.fixture
+def ngspice() -> None:
+    """For tests that simulate circuits: skipped without ngspice, which fails in CI."""
+    if shutil.which("ngspice") is None:
+        pytest.skip(f"ngspice is not installed; try `{PACKAGE_COMMAND}`")
 
 
 @pytest.fixture

@@ -64,17 +64,28 @@ def killed(arguments: list[str], folder: Path, delay_s: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("corner", "loop", "delays_s"), [("typical", "host", (0.05, 0.4, 0.8)), ("wild", "device", (0.3,))]
+    ("corner", "loop", "delays_s", "more"),
+    [
+        ("typical", "host", (0.05, 0.4, 0.8), ()),
+        ("wild", "device", (0.3,), ()),
+        ("typical", "host", (0.4,), ("--power-budget", "1950", "--park-silent")),
+    ],
 )
 def test_killed_and_resumed_runs_end_with_the_same_codes(
-    corner: str, loop: str, delays_s: tuple[float, ...], digits_image: Path, cli: RunCli, tmp_path: Path
+    corner: str,
+    loop: str,
+    delays_s: tuple[float, ...],
+    more: tuple[str, ...],
+    digits_image: Path,
+    cli: RunCli,
+    tmp_path: Path,
 ) -> None:
     port = f"sim:{corner},seed=11"
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    done = cli(*adapt_arguments(digits_image, port, whole, loop))
+    done = cli(*adapt_arguments(digits_image, port, whole, loop), *more)
     assert done.returncode == 0, done.stderr
     rng = random.Random(4)
-    arguments = adapt_arguments(digits_image, port, broken, loop)
+    arguments = [*adapt_arguments(digits_image, port, broken, loop), *more]
     kills = 0
     for longest_s in delays_s:
         if not (broken / "summary.json").exists():

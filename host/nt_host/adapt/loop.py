@@ -18,18 +18,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Chip, Traffic
+from nt_hil.chip import Capability, Chip, Readout, Traffic
 from nt_hil.traffic import difference
 from nt_host.adapt.batches import BatchDraw
 from nt_host.adapt.checkpoint import Checkpoint
 from nt_host.adapt.deck import Deck
 from nt_host.adapt.run_folder import RunFolder
 from nt_host.adapt.settings import AdaptSettings
-from nt_host.adapt.stepper import Stepper, make_stepper
+from nt_host.adapt.stepper import Stepper, make_stepper, need
 from nt_host.adapt.stop import Best, judged
 from nt_host.evaluate import plain_readout
 from nt_host.move_codes import move_codes
+from nt_host.power.budget import BudgetedChip, PowerBudget
+from nt_host.power.silent import ActivityWatch, parked_codes, silent_domains
 from nt_host.readout import Accuracy, accuracy
+from nt_host.rules.base import taken
 from nt_host.tasks.split import hold_out
 from nt_model.errors import UsageError
 from nt_model.image import Image
@@ -60,6 +63,7 @@ class AdaptResult:
         code_bytes: bytes of codes that the host wrote, over all parts of a resumed run.
         wire_bytes: bytes on the wire in both directions, over all parts.
         seconds: time spent, over all parts.
+        parked: domains that were brought to the lowest code because their neurons are silent.
     """
 
     codes: ByteArray
@@ -71,6 +75,7 @@ class AdaptResult:
     code_bytes: int
     wire_bytes: int
     seconds: float
+    parked: int = 0
 
 
 class _Meter:
@@ -233,7 +238,11 @@ def adapt(
     """
     fit, held = hold_out(labels, settings.held_out, settings.seed)
     _check(image, labels, x, fit)
+    if settings.park_silent and len(image.layers) > 1:
+        need(chip, Capability.HIDDEN_SPIKES, "read-out of hidden spikes, which shows the silent ones")
     meter = _Meter(chip, resume)
+    if settings.power_budget_uw:
+        chip = _budgeted(chip, image, settings, x, resume)
     if resume is not None:
         move_codes(chip, resume.codes)
     start_codes = chip.read_codes()[0] if resume is None else resume.start_codes
@@ -245,8 +254,37 @@ def adapt(
         refitted, step = _refit(run, best, step, resume if in_refit else None)
         if refitted is not None:
             codes, kept_step = refitted, step
+    parked = 0
+    if settings.park_silent:
+        move_codes(chip, codes)
+        codes, parked = _parked(run, codes)
     move_codes(chip, codes)
-    return AdaptResult(codes.copy(), step, kept_step, best, len(fit), len(held), *meter.reading())
+    return AdaptResult(codes.copy(), step, kept_step, best, len(fit), len(held), *meter.reading(), parked)
+
+
+def _budgeted(
+    chip: Chip, image: Image, settings: AdaptSettings, x: ByteArray, resume: Checkpoint | None
+) -> BudgetedChip:
+    """The chip within its power budget, brought there before anything is learned: which neurons are quiet on the
+    labelled samples is seen first, where the chip shows it. A resumed run knows that, and goes to its own codes."""
+    budget = PowerBudget(image, settings.power_budget_uw, chip.info.code_min)
+    watch = ActivityWatch(image)
+    if resume is not None:
+        watch.rank = taken(resume.rule_state, ActivityWatch.STATE, watch.rank)
+        return BudgetedChip(chip, budget, watch)
+    if Capability.HIDDEN_SPIKES in chip.info.capabilities:
+        watch.see(chip.present(x, Readout(hidden=True)).plain, share=1.0)
+    bounded = BudgetedChip(chip, budget, watch)
+    move_codes(bounded, budget.limited(chip.read_codes()[0], watch.rank))
+    return bounded
+
+
+def _parked(run: _Run, codes: ByteArray) -> tuple[ByteArray, int]:
+    """`codes` with silent domains at the lowest code, and how many of these moved; silent on all labelled samples."""
+    every = np.arange(len(run.labels), dtype=np.int64)
+    counts = run.deck.present(every, Readout(hidden=True)).plain
+    parked = parked_codes(codes, silent_domains(run.image, counts), run.chip.info.code_min)
+    return parked, int((parked != codes).sum())
 
 
 def _trial(run: _Run, resume: Checkpoint | None) -> tuple[Best | None, int]:

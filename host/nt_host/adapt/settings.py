@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ class AdaptSettings:
         patience: judgements without a better one before the trial stops; 0 never stops early.
         loop: "host", or "device" for the loop of the firmware (rule `dmn` only).
         seed: of draws and batch order, >= 0.
+        power_budget_uw: bound on the array's standing power after every write, microwatt; 0 sets none.
+        park_silent: in the end, domains whose neurons never spiked on the labelled samples go to the lowest code.
 
     Raises:
         UsageError: a setting lies outside its range.
@@ -42,6 +45,8 @@ class AdaptSettings:
     patience: int = 0
     loop: str = "host"
     seed: int = 0
+    power_budget_uw: float = 0.0
+    park_silent: bool = False
 
     def __post_init__(self) -> None:
         for name, low in (("steps", 1), ("batch_size", 1), ("judge_every", 1), ("patience", 0), ("seed", 0)):
@@ -56,6 +61,18 @@ class AdaptSettings:
         if self.loop not in LOOPS:
             raise UsageError(
                 f"there is no loop '{self.loop}'", evidence=f"loops: {', '.join(LOOPS)}", next_step="give `--loop host`"
+            )
+        if not (math.isfinite(self.power_budget_uw) and self.power_budget_uw >= 0):
+            raise UsageError(
+                "the power budget is no power",
+                evidence=f"{self.power_budget_uw} uW",
+                next_step="give for example `--power-budget 1900`",
+            )
+        if self.loop == "device" and self.power_budget_uw:
+            raise UsageError(
+                "the device loop moves codes on its own, past any power budget of the host",
+                evidence=f"budget {self.power_budget_uw} uW, loop 'device'",
+                next_step="give `--loop host`",
             )
         if self.loop == "device" and self.rule != DEVICE_RULE:
             raise UsageError(

@@ -14,12 +14,14 @@ from nt_host.adapt.checkpoint import Checkpoint
 from nt_host.adapt.deck import Deck
 from nt_host.adapt.settings import DEVICE_RULE, AdaptSettings
 from nt_host.move_codes import move_from
+from nt_host.power.budget import BudgetedChip
+from nt_host.power.silent import ActivityWatch
 from nt_host.rules import Observation, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
 from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
-from nt_model.image import Image
+from nt_model.image import CODE_DEFAULT, Image
 
 ByteArray = NDArray[np.uint8]
 Int64Array = NDArray[np.int64]
@@ -76,6 +78,12 @@ def check_rule(settings: AdaptSettings) -> None:
     settings_from(entry, settings.rule_options)
 
 
+def is_dithered(settings: AdaptSettings, image: Image) -> bool:
+    """Whether a learning step reads the chip three times: at its codes, above and below them."""
+    start = np.full(image.n_codes, CODE_DEFAULT, np.uint8)
+    return make_rule(settings.rule, image, start, settings.rule_options).dither is not None
+
+
 def rule_values(entry: RuleEntry, chip: Chip, settings: AdaptSettings, n_steps: int) -> dict[str, float]:
     """Settings of a rule: the run's length and the chip's limits where the rule has a place for them, then what the
     user asked for."""
@@ -107,14 +115,20 @@ class HostStepper:
         self._on_chip = self._codes
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
-        self._codes = self._rule.update(seen)
+        codes = self._rule.update(seen)
+        if isinstance(self._chip, BudgetedChip):
+            codes = self._chip.limited(codes, response.plain)
+        self._codes = codes
 
     def settle(self) -> None:
         move_from(self._chip, self._on_chip, self._codes)
         self._on_chip = self._codes
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]:
-        return self._rule.state()
+        state = self._rule.state()
+        if isinstance(self._chip, BudgetedChip):
+            state[ActivityWatch.STATE] = self._chip.watch.rank.copy()
+        return state
 
 
 class DeviceStepper:
@@ -149,7 +163,8 @@ class DeviceStepper:
         return {}
 
 
-def _need(chip: Chip, capability: Capability, what: str) -> None:
+def need(chip: Chip, capability: Capability, what: str) -> None:
+    """UsageError where `chip` lacks `capability`, told as `what`."""
     if capability not in chip.info.capabilities:
         raise UsageError(
             f"this chip offers no {what}",
@@ -171,7 +186,7 @@ def make_stepper(chip: Chip, image: Image, settings: AdaptSettings, n_steps: int
     entry = entry_named(settings.rule)
     values = rule_values(entry, chip, settings, n_steps)
     if settings.loop == "device":
-        _need(chip, Capability.DEVICE_LOOP, "learning loop of its own")
+        need(chip, Capability.DEVICE_LOOP, "learning loop of its own")
         chosen = settings_from(entry_named(DEVICE_RULE), values)
         return DeviceStepper(chip, chosen)
     if image.encoder.kind == "rate" and settings.rule != DEVICE_RULE:
@@ -183,9 +198,9 @@ def make_stepper(chip: Chip, image: Image, settings: AdaptSettings, n_steps: int
     codes = chip.read_codes()[0]
     rule = make_rule(settings.rule, image, codes, values)
     if rule.dither is not None:
-        _need(chip, Capability.DITHER, "dithered read-out")
+        need(chip, Capability.DITHER, "dithered read-out")
     if rule.hidden_spikes and len(image.layers) > 1:
-        _need(chip, Capability.HIDDEN_SPIKES, "read-out of hidden spikes")
+        need(chip, Capability.HIDDEN_SPIKES, "read-out of hidden spikes")
     if resume is not None:
         rule.restore(resume.rule_state)
     return HostStepper(chip, codes, rule)

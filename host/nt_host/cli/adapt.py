@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def show_report(output: Output, report: AdaptReport, folder: Path | None) -> Non
     help="Judgements without a better one before the stop; 0 never stops early.",
 )
 @option("--loop", type=click.Choice(LOOPS), default="host", help="Who computes the update.")
+@option(
+    "--power-budget",
+    "power_budget_uw",
+    type=click.FloatRange(0),
+    metavar="UW",
+    default=AdaptSettings.power_budget_uw,
+    help="Bound on the array's estimated standing power after every write, microwatt; 0 sets none.",
+)
+@option("--park-silent", is_flag=True, help="In the end, bring domains of silent neurons to the lowest code.")
 @seed_option
 @option("--out", type=FOLDER, help="Run folder to make.")
 @option("--codes", "start_codes", type=FILE, help="Code file to start from; default: the codes on the chip.")
@@ -125,7 +135,7 @@ def adapt(as_json: bool, resume: Path | None, **options: Any) -> None:
 
 def _job(chip_values: dict[str, Any], options: dict[str, Any]) -> AdaptJob:
     data = DataChoice(**{name: options[name] for name in ("task", "data", "domain", "labels_per_class", "seed")})
-    names = ("rule", "steps", "batch_size", "held_out", "refit", "judge_every", "patience", "loop", "seed")
+    names = tuple(each.name for each in fields(AdaptSettings) if each.name != "rule_options")
     chosen = {name: options[name] for name in names}
     settings = AdaptSettings(rule_options=rule_options(options["rule_pairs"]), **chosen)
     kept = ("out", "start_codes", "any_chip", "any_units", "commit", "target_accuracy")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Group
 
 from nt_host.cli.options import (
     FILE,
@@ -24,9 +25,10 @@ from nt_host.cli.options import (
 )
 from nt_host.cli.output import Output
 from nt_host.codes_file import Leniency
+from nt_host.energy.estimate import energy_lines
 from nt_host.jobs import DataChoice
 from nt_host.measure import measure_job
-from nt_host.report.tables import accuracy_table
+from nt_host.report.tables import accuracy_table, text_table
 
 
 @click.command("eval")
@@ -56,6 +58,10 @@ def evaluate(as_json: bool, start_codes: Path | None, any_chip: bool, any_units:
             "test": asdict(found.accuracy),
             "units": found.in_force.units.units,
             "calibration": None if found.in_force.path is None else str(found.in_force.path),
+            "energy": None if found.energy is None else {"inference": found.energy.table()},
         },
-        accuracy_table(f"domain {found.domain}, chip {found.chip_uid}", [("test", found.accuracy)]),
+        Group(
+            accuracy_table(f"domain {found.domain}, chip {found.chip_uid}", [("test", found.accuracy)]),
+            text_table("", ("", ""), energy_lines(found.energy)),
+        ),
     )

@@ -11,12 +11,14 @@ import click
 from nt_host.cli.adapt import rule_options
 from nt_host.cli.options import FOLDER, json_option, option
 from nt_host.cli.output import Output
+from nt_host.cli.study import STUDIES, run_study
 from nt_host.experiment.plan import PLANS, Plan, plan_named
 from nt_host.experiment.result import rows
 from nt_host.experiment.run import run_experiment
 from nt_host.report.results_page import row_cells
 from nt_host.report.tables import plain_table
 from nt_model.engine import ENGINES
+from nt_model.errors import UsageError
 
 COLUMNS = ("domain", "argmax before", "after", "strict before", "after", "labels", "code bytes", "wire bytes")
 
@@ -39,8 +41,19 @@ def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
     )
 
 
+def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
+    """UsageError for an option that study `name` would ignore."""
+    given = [key for key, value in options.items() if key != "seeds" and value not in (None, ())]
+    if given:
+        raise UsageError(
+            f"study '{name}' takes `--out`, `--seed` and `--json` alone",
+            evidence=f"also given: {', '.join(sorted(given))}",
+            next_step=f"try `nt-host experiment {name} --out FOLDER`",
+        )
+
+
 @click.command()
-@click.argument("name", type=click.Choice(list(PLANS)))
+@click.argument("name", type=click.Choice([*PLANS, *STUDIES]))
 @option("--out", type=FOLDER, required=True, help="Folder of cells, images and the result; a killed run goes on there.")
 @option("--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2.")
 @option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
@@ -55,8 +68,15 @@ def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
 @option("--engine", type=click.Choice(ENGINES), help="Engine of the chips.")
 @json_option
 def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
-    """Run experiment NAME on simulated chips and print mean and spread over the seeds."""
+    """Run experiment NAME on simulated chips and print mean and spread over the seeds.
+
+    circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone.
+    """
     output = Output(as_json)
+    if name in STUDIES:
+        refuse_plan_options(name, {**options, "domains": domains})
+        run_study(output, name, out, options["seeds"])
+        return
     plan = chosen_plan(plan_named(name), options)
     with output.bar(name) as bar:
         cells = run_experiment(plan, out, domains, bar.update)

@@ -9,6 +9,8 @@ import click
 from nt_host.cli.options import FILE, json_option, option
 from nt_host.cli.output import Output
 from nt_host.report.results_page import results_page
+from nt_host.study.page import studies_page
+from nt_host.study.result import is_study
 from nt_model.image_file import write_atomically
 
 
@@ -17,9 +19,9 @@ from nt_model.image_file import write_atomically
 @option("--out", type=FILE, help="Markdown file to write; default: stdout.")
 @json_option
 def report(results: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
-    """Render RESULTS (files of `nt-host experiment`) as Markdown tables."""
+    """Render RESULTS (files of `nt-host experiment`) as Markdown tables; studies and other experiments apart."""
     output = Output(as_json)
-    page = results_page(results)
+    page = studies_page(results, out) if is_study(results[0]) else results_page(results)
     if out is not None:
         write_atomically(out, page.encode())
         output.record("report", path=str(out))

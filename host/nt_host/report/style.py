@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from nt_model.image_file import write_atomically
 
 ARGMAX_COLOUR = "#1f5fa8"
 STRICT_COLOUR = "#d1662a"
@@ -23,3 +28,10 @@ def tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def save_png(path: Path, figure: Figure) -> None:
+    """Write `figure` as PNG to `path` atomically."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_atomically(path, buffer.getvalue())

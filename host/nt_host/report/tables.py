@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nt_host.energy.estimate import energy_lines
 from nt_host.jobs import AdaptReport
 from nt_host.readout import Accuracy
 
@@ -62,6 +63,8 @@ def adapt_tables(report: AdaptReport) -> tuple[RenderableType, RenderableType]:
         ("bytes on the wire", f"{result.wire_bytes:,} ({report.wire_s:.2f} s at 921,600 baud)"),
         ("time", f"{result.seconds:.2f} s"),
         ("weights written", "0"),
+        *([("silent domains parked", str(result.parked))] if result.parked else []),
+        *energy_lines(*((None,) if report.energy is None else (report.energy.inference, report.energy.step))),
     ]
     accuracies = accuracy_table(
         f"domain {report.domain}, chip {report.chip_uid}", [("before", report.before), ("after", report.after)]

@@ -1,0 +1,59 @@
+"""Studies as `nt-host experiment` runs them: circuit, xor, power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from nt_host.circuit.study import run_circuit_study
+from nt_host.cli.output import Output
+from nt_host.power.study import DEFAULT_SEEDS, run_power_study
+from nt_host.report.tables import text_table
+from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
+from nt_host.xor.study import run_xor_study
+from nt_model.errors import UsageError
+
+OnProgress = Callable[[int, int, str], None]
+
+
+def _circuit(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_circuit_study(folder, seeds[0] if seeds else 0, on_progress=on_progress)
+
+
+def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_power_study(folder, seeds or DEFAULT_SEEDS, on_progress)
+
+
+def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    if seeds:
+        raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
+    return run_xor_study(folder, on_progress)
+
+
+STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]] = {
+    "circuit": _circuit,
+    "xor": _xor,
+    "power": _power,
+}
+
+
+def _shown(output: Output, result: StudyResult) -> None:
+    checks = tuple((each.what, each.target, each.measured, "yes" if each.met else "NO") for each in result.checks)
+    for table in (StudyTable(result.title, ("checked", "asked", "measured", "met"), checks), *result.tables):
+        output.show(text_table(table.title, table.columns, table.rows))
+        output.show("")
+    for check in result.checks:
+        output.record("check", study=result.study, **asdict(check))
+    for table in result.tables:
+        output.record("table", study=result.study, **asdict(table))
+
+
+def run_study(output: Output, name: str, out: Path, seeds: tuple[int, ...]) -> None:
+    """Run study `name` into folder `out` and print it; TargetNotMetError where a check is missed."""
+    folder = study_folder(out)
+    with output.bar(name) as bar:
+        result = STUDIES[name](folder, seeds, bar.update)
+    _shown(output, result)
+    output.note(f"result: {write_study(folder, result)}")
+    result.require_checks()

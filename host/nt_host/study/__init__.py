@@ -1,0 +1,1 @@
+"""Studies: experiments that hold the tool against the paper's figures and end in tables, pictures and checks."""
