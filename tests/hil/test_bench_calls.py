@@ -124,6 +124,35 @@ def test_the_learning_state_is_that_of_the_rule() -> None:
     assert mean.any()
 
 
+def test_a_device_loop_goes_on_from_its_last_commit() -> None:
+    chip = client_of(sim_device(IMAGE, nv=MemoryNv()))
+    slots, labels = np.arange(8), np.arange(8) % 3
+    x = random_events(8, 12)
+    chip.load_samples(x)
+    chip.learn_start(LearnSettings())
+    for step in range(4):
+        if step == 2:
+            chip.commit()
+        chip.learn_loaded(slots, labels, 700)
+    unbroken = (chip.read_codes()[0], *chip.learn_state())
+    chip.reset()
+    assert (chip.status().learning, chip.status().learning_step) == (True, 2)
+    chip.load_samples(x)
+    for _ in range(2):
+        chip.learn_loaded(slots, labels, 700)
+    for one, other in zip((chip.read_codes()[0], *chip.learn_state()), unbroken, strict=True):
+        assert (one == other).all()
+
+
+def test_a_device_loop_is_not_resumed_beyond_the_limits_of_the_device() -> None:
+    nv = MemoryNv()
+    chip = client_of(sim_device(IMAGE, nv=nv))
+    chip.learn_start(LearnSettings(max_move_code=16))
+    chip.commit()
+    narrow = client_of(sim_device(IMAGE, nv=nv, options=SimOptions(CodeLimits(max_move_code=5))))
+    assert not narrow.status().learning
+
+
 @pytest.mark.parametrize(
     ("stimulus", "cause"),
     [
