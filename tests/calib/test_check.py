@@ -14,10 +14,14 @@ from nt_calib.options import Options
 from nt_calib.reads import Reads
 from nt_calib.result import Calibration
 from nt_hil.client import ChipClient
-from nt_hil.sim.device import Device
+from nt_hil.sim.device import Device, LinkLimits
+from nt_hil.sim.simchip import SimChip
+from nt_model.corner import corner_named
 from nt_model.correction import Corrections
+from nt_model.engine import make_engine
 from nt_model.errors import TargetNotMetError, UsageError
 from nt_model.image_file import image_bytes, parse_image
+from nt_model.silicon import Silicon
 from tests.calib.benches import LawBench, bench_image
 from tests.hil.rig import client_of, sim_device
 
@@ -134,6 +138,24 @@ def test_excess_grows_with_the_error_even_where_the_reads_say_only_far_off() -> 
     assert (seen[:2] == 0).all()
     assert (seen[2:] > 4).all()
     assert (excess_sigmas(reads, np.zeros(drive.shape, bool), gain, np.zeros(5, bool), noise, 0.015) == 0).all()
+
+
+def test_a_supply_that_drifted_is_seen_and_a_calibration_mends_it() -> None:
+    drifting = replace(corner_named("typical"), name="drifting", supply_drift_uv=3_000)
+    silicon = Silicon.draw(IMAGE.image, drifting, 5)
+    device = Device(SimChip(IMAGE, silicon, make_engine("numpy", IMAGE.image)), LinkLimits(512))
+    chip = client_of(device)
+    first = calibrate(chip, IMAGE.image, IMAGE.digest, OPTIONS)
+    supply = silicon.conditions_at(device.chip.samples_presented).supply_offset_uv
+    while abs(silicon.conditions_at(device.chip.samples_presented).supply_offset_uv - supply) < 12_000:
+        device.chip.samples_presented += 1024
+    drifted = check(chip, IMAGE.image, first)
+    assert not drifted.holds
+    assert abs(drifted.median_code) > 2
+    # Twelve millivolt are six steps of a DAC of 500 mV / 255.
+    again = calibrate(chip, IMAGE.image, IMAGE.digest, OPTIONS)
+    device.chip.samples_presented -= device.chip.samples_presented % 1024
+    assert abs(check(chip, IMAGE.image, again).median_code) < abs(drifted.median_code) / 3
 
 
 def test_what_was_already_off_is_not_judged(calibrated: tuple[Device, Calibration]) -> None:

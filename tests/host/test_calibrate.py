@@ -98,6 +98,8 @@ def test_wrong_options_and_other_files_are_refused(cli: RunCli, rom: Path, tmp_p
     assert cli("calibrate", *chip, "--set", "search_rounds=99").returncode == 2
     assert cli("calibrate", *chip, "--apply", "--set", "search_rounds=9").returncode == 2
     assert cli("calibrate", "--check", *chip).returncode == 2
+    for extra in (("--restart",), ("--supply-mv", "3300"), ("--commit",)):
+        assert "has no effect" in cli("calibrate", *chip, "--check", *extra).stderr
     (tmp_path / "options.toml").write_text("[calibration]\nrefine_repeats = 30\n")
     assert options_from(tmp_path / "options.toml", {"seed": 4}).refine_repeats == 30
     cli("calibrate", *chip)

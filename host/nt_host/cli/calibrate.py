@@ -74,12 +74,32 @@ def calibrate(as_json: bool, mode: str | None, **options: Any) -> None:
     and image. A killed run goes on where it was. Codes are in calibrated units from then on.
     """
     output = Output(as_json)
+    if mode is not None:
+        _refuse_measurement(mode, options)
     if mode == "check":
         _check(output, options)
     elif mode == "apply":
         _apply(output, options)
     else:
         _calibrate(output, options)
+
+
+def _refuse_measurement(mode: str, options: dict[str, Any]) -> None:
+    """Options that would have no effect beside --check or --apply are mistakes."""
+    given = {
+        "--set": options["pairs"],
+        "--options": options["options_file"],
+        "--supply-mv": options["supply_mv"],
+        "--restart": options["restart"],
+        "--commit": mode == "check" and options["commit"],
+    }
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"{name} has no effect with --{mode}",
+                evidence="it belongs to a calibration" if name != "--commit" else "a check changes nothing on the chip",
+                next_step=f"leave {name} out",
+            )
 
 
 def _chip_and_image(options: dict[str, Any]) -> tuple[Any, Path]:
@@ -103,6 +123,7 @@ def _calibrate(output: Output, options: dict[str, Any]) -> None:
 
         def shown(progress: Progress) -> None:
             bar.update(progress.shots, progress.of, progress.stage)
+            output.record("progress", stage=progress.stage, stimuli=progress.shots, of=progress.of)
 
         def resumed(journal: Journal) -> None:
             output.note(f"going on with a calibration begun {journal.start.date}: {journal.earlier.shots} stimuli done")
@@ -152,11 +173,6 @@ def _check(output: Output, options: dict[str, Any]) -> None:
 
 
 def _apply(output: Output, options: dict[str, Any]) -> None:
-    if options["pairs"] or options["options_file"]:
-        raise UsageError(
-            "--apply measures nothing, so it takes no options of a measurement",
-            next_step="leave `--set` and `--options` out",
-        )
     chip, image = _chip_and_image(options)
     choice = chosen_calibration(options["calibration"], options["calibration_dir"])
     report = run_apply(chip, image, choice, commit=bool(options["commit"]))
