@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,20 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def remove(self) -> None:
-        """The measurement is over and kept elsewhere."""
-        self.path.unlink()
+    @contextmanager
+    def retired(self) -> Iterator[None]:
+        """Out of the way while the calibration is kept elsewhere, and gone afterwards; back where keeping it fails.
+
+        A kill in between costs the measurement, but no later calibration takes old answers for new ones.
+        """
+        aside = self.path.with_suffix(".done")
+        os.replace(self.path, aside)
+        try:
+            yield
+        except BaseException:
+            os.replace(aside, self.path)
+            raise
+        aside.unlink()
 
 
 def _start_digest(start: Start) -> str:

@@ -55,8 +55,8 @@ def calibrate_and_keep(
     bench = JournalBench(ChipBench(chip), journal, lambda: chip.traffic, chip.info.layer_sizes[1:])
     found = calibrate(chip, loaded.image, loaded.digest, options, on_progress, bench=bench, supply_mv=supply_mv)
     found = _told_as_one(found, journal, bench)
-    kept = store.keep(found)
-    journal.remove()
+    with journal.retired():
+        kept = store.keep(found)
     return kept, found
 
 

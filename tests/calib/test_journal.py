@@ -122,6 +122,22 @@ def test_a_line_that_was_cut_off_is_asked_for_again(tmp_path: Path) -> None:
     assert_same(without_clock(calibrated(device, tmp_path / "parts")), without_clock(whole))
 
 
+def test_where_the_file_cannot_be_kept_the_answers_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = sim_device(IMAGE, corner="typical")
+
+    def full(self: CalibrationStore, calibration: Calibration) -> Path:
+        raise UsageError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CalibrationStore, "keep", full)
+        with pytest.raises(UsageError, match="no space"):
+            calibrated(device, tmp_path)
+    assert journal_in(tmp_path).name == "journal.jsonl"
+    calibrated(device, tmp_path, lambda chip: MortalChip(chip, 0, answered=False))
+
+
 def journal_in(folder: Path) -> Path:
     (path,) = folder.rglob("journal*")
     return path
