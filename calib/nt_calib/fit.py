@@ -92,6 +92,16 @@ def _gathered(reads: Reads, gain_q12: NDArray[np.uint16], falling: NDArray[np.bo
     )
 
 
+_TABLE_STEP = 1 / 4096
+_TABLE_END = 8.0
+
+
+def _tables() -> tuple[FloatArray, FloatArray]:
+    """ln of the probability of a spike and of none, at eta from -_TABLE_END on in steps of _TABLE_STEP."""
+    p = _probability(np.arange(-_TABLE_END, _TABLE_END + _TABLE_STEP / 2, _TABLE_STEP))
+    return np.log(p), np.log1p(-p)
+
+
 def _probability(eta: FloatArray) -> FloatArray:
     return LAPSE + (1 - 2 * LAPSE) * ndtr(eta)
 
@@ -191,8 +201,15 @@ def _noise_of(law: Law, data: _Data) -> FloatArray:
     """Most likely noise of each neuron, (N,), drawn towards the median of the layer."""
     distance = _distance(law, data)
     likelihood = np.zeros((len(distance), len(NOISE_GRID)))
+    log_spike, log_none = _tables()
+    silent = data.repeats - data.spikes
+    last = len(log_spike) - 1
     for k, noise in enumerate(NOISE_GRID):
-        likelihood[:, k] = _log_likelihood(data, _probability(distance / np.hypot(noise, MODEL_NOISE)))
+        # A table: only the best of a grid is asked for, and the normal integral is what a calibration spends most on.
+        scaled = distance * (1 / (np.hypot(noise, MODEL_NOISE) * _TABLE_STEP)) + (last / 2 + 0.5)
+        index = np.clip(scaled, 0, last).astype(np.int32)
+        likelihood[:, k] = np.einsum("nd,nd->n", data.spikes, log_spike[index])
+        likelihood[:, k] += np.einsum("nd,nd->n", silent, log_none[index])
     told = data.repeats.sum(axis=1) > 0
     alone = np.log(NOISE_GRID)[np.argmax(likelihood, axis=1)]
     centre = float(np.median(alone[told])) if told.any() else float(np.log(NOISE_GRID[0]))

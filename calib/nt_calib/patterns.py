@@ -8,6 +8,7 @@ most of what is still missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +71,15 @@ def _pattern(layer: Layer, gain_q12: NDArray[np.uint16], stimulus: Stimulus) -> 
 def choose_patterns(layer: Layer, index: int, gain_q12: NDArray[np.uint16], count: int, seed: int) -> list[Pattern]:
     """`count` patterns for layer `index`; the same arguments give the same patterns.
 
-    Neurons that no pattern serves (weights too small, or all of the wrong sign) are found by `Pattern.serves`.
+    Neurons that no pattern serves (weights too small, or all of the wrong sign) are found by `Pattern.serves`. The
+    choice depends on the image alone, so that many chips of one image share it.
     """
+    return list(_chosen(layer, index, gain_q12.tobytes(), count, seed))
+
+
+@lru_cache(maxsize=64)
+def _chosen(layer: Layer, index: int, gain_bytes: bytes, count: int, seed: int) -> tuple[Pattern, ...]:
+    gain_q12 = np.frombuffer(gain_bytes, np.uint16)
     rng = np.random.default_rng((seed, index, count))
     candidates = [
         _pattern(layer, gain_q12, _candidate(layer, index, rng)) for _ in range(count * CANDIDATES_PER_PATTERN)
@@ -90,7 +98,7 @@ def choose_patterns(layer: Layer, index: int, gain_q12: NDArray[np.uint16], coun
         free[best] = False
         had[neuron, slot[best]] += serves[best]
         chosen.append(candidates[best])
-    return chosen
+    return tuple(chosen)
 
 
 def strong_patterns(layer: Layer, index: int, seed: int, count: int = 8) -> list[tuple[Stimulus, FloatArray]]:
