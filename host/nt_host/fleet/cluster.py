@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -25,19 +26,19 @@ def cluster_results(
         EnvironmentMissingError: dask.distributed is not installed.
         LinkError: nobody answers at `address`, or no worker is attached.
     """
-    client, as_completed = _connected(address)
+    distributed, client = _connected(address)
     with client:
         # In a list: a bare mapping would be scattered value by value.
         (there,) = client.scatter([shared], broadcast=True)
         futures = client.map(work, [there] * len(tasks), tasks, pure=False)
         index_of = {future.key: index for index, future in enumerate(futures)}
-        for future in as_completed(futures):
+        for future in distributed.as_completed(futures):
             yield index_of[future.key], future.result()
 
 
 def _connected(address: str) -> tuple[Any, Any]:
     try:
-        from distributed import Client, as_completed
+        distributed: Any = importlib.import_module("distributed")
     except ImportError as error:
         raise EnvironmentMissingError(
             "a cluster scheduler needs dask.distributed, which is not installed",
@@ -45,7 +46,7 @@ def _connected(address: str) -> tuple[Any, Any]:
             next_step="install it with `pip install nt-host[cluster]`, or leave `--scheduler` out",
         ) from error
     try:
-        client = Client(address, timeout=ANSWER_S)
+        client = distributed.Client(address, timeout=ANSWER_S)
     except (OSError, ValueError) as error:
         raise LinkError(
             "no cluster scheduler answers",
@@ -61,4 +62,4 @@ def _connected(address: str) -> tuple[Any, Any]:
             evidence=f"{address}: none within {WORKERS_S} s",
             next_step=f"attach some with `dask worker {address} --nworkers auto --nthreads 1`",
         ) from error
-    return client, as_completed
+    return distributed, client
