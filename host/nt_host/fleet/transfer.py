@@ -54,7 +54,7 @@ class TransferPlan:
         seed: of training and of the draw of labels.
     """
 
-    domains: tuple[tuple[str, str], ...] = (("digits", "camera"), ("enose", "batch3"), ("enose", "batch7"))
+    domains: tuple[tuple[str, str], ...] = (("digits", "camera"), ("enose", "batch3"), ("enose", "batch6"))
     learners: int = 1
     receivers: int = 20
     corner: str = "wild"
