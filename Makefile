@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz       five minutes of each fuzzer (SECONDS=300)"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make bench      what the loop sends over a 921,600 baud line (docs/performance.md)"
+	@echo "make bench-calibration  100 chips at every corner against their silicon (hours of one core; resumable)"
 	@echo "make docs       regenerate the generated parts of docs/"
 	@echo "make clean      remove the virtual environment and build products"
 
@@ -82,9 +83,14 @@ bench: $(VENV)/.installed
 	$(BIN)/python bench/wire.py > docs/performance.md
 	@cat docs/performance.md
 
+.PHONY: bench-calibration
+bench-calibration: $(VENV)/.installed
+	$(BIN)/python bench/calibration.py --out runs/calibration
+
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
 	$(BIN)/nt-host report docs/paper/circuit.json docs/paper/power.json docs/paper/xor.json --out docs/circuit.md
+	$(BIN)/nt-host report docs/results/chips/*.json --into docs/calibration.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from nt_calib.law import N_PARAMETERS, Law
+from nt_calib.law import N_PARAMETERS, AtCodes, Law, gradient_at, log_gain_at
 from nt_calib.reads import Reads
 
 FloatArray = NDArray[np.float64]
@@ -67,13 +67,13 @@ class _Data:
     """Reads that tell something, gathered neuron by neuron: all (N, D); `repeats` is 0 where there is none."""
 
     log_drive: FloatArray
-    codes: FloatArray
+    at: AtCodes
     spikes: FloatArray
     repeats: FloatArray
     sign: FloatArray
 
 
-def _gathered(reads: Reads, falling: NDArray[np.bool_]) -> _Data:
+def _gathered(reads: Reads, gain_q12: NDArray[np.uint16], falling: NDArray[np.bool_]) -> _Data:
     drive = np.nan_to_num(reads.drive, nan=-1.0)
     useful = (drive > DRIVE_RANGE[0]) & (drive < DRIVE_RANGE[1])
     depth = max(1, int(useful.sum(axis=0).max(initial=0)))
@@ -86,45 +86,94 @@ def _gathered(reads: Reads, falling: NDArray[np.bool_]) -> _Data:
     repeats = np.broadcast_to(reads.repeats[:, None], drive.shape)
     return _Data(
         np.log(np.where(mask > 0, taken(drive), 1.0)),
-        taken(reads.codes),
+        AtCodes.of(taken(reads.codes), gain_q12),
         taken(reads.spikes) * mask,
         taken(repeats) * mask,
         np.where(falling, -1.0, 1.0)[:, None],
     )
 
 
+_TABLE_STEP = 1 / 4096
+_TABLE_END = 8.0
+
+
+def _tables() -> tuple[FloatArray, FloatArray]:
+    """ln of the probability of a spike and of none, at eta from -_TABLE_END on in steps of _TABLE_STEP."""
+    p = _probability(np.arange(-_TABLE_END, _TABLE_END + _TABLE_STEP / 2, _TABLE_STEP))
+    return np.log(p), np.log1p(-p)
+
+
 def _probability(eta: FloatArray) -> FloatArray:
     return LAPSE + (1 - 2 * LAPSE) * ndtr(eta)
 
 
-def _score(data: _Data, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Derivative of the log-likelihood by eta, and the Fisher information on eta, both (N, D)."""
+def _score(data: _Data, eta: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivative of the log-likelihood by eta, and the Fisher information on eta, both (N, D); `p` of `eta`."""
     density = (1 - 2 * LAPSE) * np.exp(-0.5 * eta * eta) / np.sqrt(2 * np.pi)
-    p = _probability(eta)
-    spread = p * (1 - p)
-    return (data.spikes - data.repeats * p) * density / spread, data.repeats * density * density / spread
+    by_p = density / (p * (1 - p))
+    return (data.spikes - data.repeats * p) * by_p, data.repeats * density * by_p
+
+
+def _distance(law: Law, data: _Data) -> FloatArray:
+    """How far every read lies above its crossing, ln of drive, (N, D)."""
+    return data.sign * (data.log_drive + log_gain_at(law.parameters, data.at))
 
 
 def _shared(law: Law, data: _Data, noise: FloatArray) -> _Data:
     """The data with the reads of a shot counted for less where they are many: they share one error of the DAC."""
     width = np.hypot(noise, MODEL_NOISE)[:, None]
-    eta = data.sign * (data.log_drive + law.log_gain(data.codes)) / width
-    information = _score(data, eta)[1] / width**2
+    eta = _distance(law, data) / width
+    information = _score(data, eta, _probability(eta))[1] / width**2
     share = 1.0 / (1.0 + information * MODEL_NOISE**2)
     return replace(data, spikes=data.spikes * share, repeats=data.repeats * share)
 
 
-def _eta(law: Law, data: _Data, width: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """eta (N, D) and its derivatives by the parameters (N, D, 4)."""
-    log_gain, by_parameter = law.gradient(data.codes)
-    eta = data.sign * (data.log_drive + log_gain) / width
-    return eta, data.sign[..., None] * by_parameter / width[..., None]
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """Where an iteration stands, neuron by neuron: `parameters` (N, 4), `eta` and `p` (N, D), `slope` (N, D, 4) of
+    eta by the parameters, `height` (N,) of the log-posterior."""
+
+    parameters: FloatArray
+    eta: FloatArray
+    p: FloatArray
+    slope: FloatArray
+    height: FloatArray
+
+    @classmethod
+    def at(cls, parameters: FloatArray, data: _Data, width: FloatArray) -> _Point:
+        log_gain, slope = gradient_at(parameters, data.at)
+        by_log_gain = data.sign / width
+        eta = by_log_gain * (data.log_drive + log_gain)
+        slope *= by_log_gain[..., None]
+        p = _probability(eta)
+        prior = 0.5 * ((parameters / PRIOR_SD) ** 2).sum(axis=1)
+        return cls(parameters, eta, p, slope, _log_likelihood(data, p) - prior)
+
+    def where(self, better: NDArray[np.bool_], other: _Point) -> _Point:
+        """This point, and `other` for the neurons that stand `better` (N,) there."""
+        if better.all():
+            return other
+        one, two = better[:, None], better[:, None, None]
+        return _Point(
+            np.where(one, other.parameters, self.parameters),
+            np.where(one, other.eta, self.eta),
+            np.where(one, other.p, self.p),
+            np.where(two, other.slope, self.slope),
+            np.where(better, other.height, self.height),
+        )
 
 
-def _log_posterior(parameters: FloatArray, data: _Data, eta: FloatArray) -> FloatArray:
-    p = _probability(eta)
-    likelihood = (data.spikes * np.log(p) + (data.repeats - data.spikes) * np.log1p(-p)).sum(axis=1)
-    return likelihood - 0.5 * ((parameters / PRIOR_SD) ** 2).sum(axis=1)
+def _log_likelihood(data: _Data, p: FloatArray) -> FloatArray:
+    return (data.spikes * np.log(p) + (data.repeats - data.spikes) * np.log1p(-p)).sum(axis=1)
+
+
+def _gradient_and_information(point: _Point, data: _Data) -> tuple[FloatArray, FloatArray]:
+    """Of the log-posterior, (N, 4) and (N, 4, 4)."""
+    precision = np.diag(PRIOR_SD**-2.0)
+    score, weight = _score(data, point.eta, point.p)
+    across = point.slope.transpose(0, 2, 1)
+    gradient = (across @ score[..., None])[..., 0] - point.parameters @ precision
+    return gradient, across @ (point.slope * weight[..., None]) + precision
 
 
 def _iterate(law: Law, data: _Data, noise: FloatArray, rounds: int) -> tuple[Law, FloatArray]:
@@ -132,42 +181,37 @@ def _iterate(law: Law, data: _Data, noise: FloatArray, rounds: int) -> tuple[Law
 
     A step that makes the posterior of a neuron worse is taken back, and the next one is damped (Levenberg-Marquardt).
     """
-    precision = np.diag(PRIOR_SD**-2.0)
     width = np.hypot(noise, MODEL_NOISE)[:, None]
     damping = np.full(len(noise), 1e-3)
-    parameters = law.parameters
-    eta, slope = _eta(law, data, width)
-    height = _log_posterior(parameters, data, eta)
+    point = _Point.at(law.parameters, data, width)
     for _ in range(rounds):
-        score, weight = _score(data, eta)
-        gradient = np.einsum("nd,ndk->nk", score, slope) - parameters @ precision
-        information = np.einsum("nd,ndk,ndl->nkl", weight, slope, slope) + precision
+        gradient, information = _gradient_and_information(point, data)
         damped = information + damping[:, None, None] * information * np.eye(N_PARAMETERS)
         step = np.linalg.solve(damped, gradient[..., None])[..., 0]
-        tried = parameters + np.clip(step, -MAX_STEP, MAX_STEP)
-        tried_eta, tried_slope = _eta(Law(tried, law.gain_q12), data, width)
-        tried_height = _log_posterior(tried, data, tried_eta)
-        better = tried_height > height
+        tried = _Point.at(point.parameters + np.clip(step, -MAX_STEP, MAX_STEP), data, width)
+        better = tried.height > point.height
         # A step that was taken back says nothing: the damped one after it may still climb.
-        settled = bool((better & (tried_height - height < SETTLED) | (damping > MOST_DAMPING)).all())
-        parameters = np.where(better[:, None], tried, parameters)
-        eta = np.where(better[:, None], tried_eta, eta)
-        slope = np.where(better[:, None, None], tried_slope, slope)
-        height = np.where(better, tried_height, height)
+        settled = bool((better & (tried.height - point.height < SETTLED) | (damping > MOST_DAMPING)).all())
+        point = point.where(better, tried)
         damping = np.where(better, damping / 4, damping * 8)
         if settled:
             break
-    information = np.einsum("nd,ndk,ndl->nkl", _score(data, eta)[1], slope, slope) + precision
-    return Law(parameters, law.gain_q12), information
+    return Law(point.parameters, law.gain_q12), _gradient_and_information(point, data)[1]
 
 
 def _noise_of(law: Law, data: _Data) -> FloatArray:
     """Most likely noise of each neuron, (N,), drawn towards the median of the layer."""
-    distance = data.sign * (data.log_drive + law.log_gain(data.codes))
+    distance = _distance(law, data)
     likelihood = np.zeros((len(distance), len(NOISE_GRID)))
+    log_spike, log_none = _tables()
+    silent = data.repeats - data.spikes
+    last = len(log_spike) - 1
     for k, noise in enumerate(NOISE_GRID):
-        p = _probability(distance / np.hypot(noise, MODEL_NOISE))
-        likelihood[:, k] = (data.spikes * np.log(p) + (data.repeats - data.spikes) * np.log1p(-p)).sum(axis=1)
+        # A table: only the best of a grid is asked for, and the normal integral is what a calibration spends most on.
+        scaled = distance * (1 / (np.hypot(noise, MODEL_NOISE) * _TABLE_STEP)) + (last / 2 + 0.5)
+        index = np.clip(scaled, 0, last).astype(np.int32)
+        likelihood[:, k] = np.einsum("nd,nd->n", data.spikes, log_spike[index])
+        likelihood[:, k] += np.einsum("nd,nd->n", silent, log_none[index])
     told = data.repeats.sum(axis=1) > 0
     alone = np.log(NOISE_GRID)[np.argmax(likelihood, axis=1)]
     centre = float(np.median(alone[told])) if told.any() else float(np.log(NOISE_GRID[0]))
@@ -177,7 +221,7 @@ def _noise_of(law: Law, data: _Data) -> FloatArray:
 
 def _deviance(law: Law, data: _Data, noise: FloatArray) -> FloatArray:
     width = np.hypot(noise, MODEL_NOISE)[:, None]
-    eta = data.sign * (data.log_drive + law.log_gain(data.codes)) / width
+    eta = _distance(law, data) / width
     p = _probability(eta)
     by_gain = data.repeats * np.exp(-0.5 * eta * eta) / np.sqrt(2 * np.pi) / width
     variance = data.repeats * p * (1 - p) + (by_gain * MODEL_NOISE) ** 2
@@ -197,7 +241,7 @@ def fit_layer(
         falling: (N,) bool: spikes grow rarer with the gain (negative threshold).
         start: (N, 4) parameters to start from; without them those of the nominal neuron, and a coarse noise first.
     """
-    data = _gathered(reads, falling)
+    data = _gathered(reads, gain_q12, falling)
     neurons = len(falling)
     law = Law(np.zeros((neurons, N_PARAMETERS)) if start is None else start, gain_q12)
     if start is None:

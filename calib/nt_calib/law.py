@@ -43,11 +43,55 @@ class Law:
 
     def log_gain(self, codes: FloatArray) -> FloatArray:
         """ln G at `codes`, (N, D) float64 or (D,), which need not be whole; (N, D)."""
-        return _log_gain(self.parameters, codes, _log_nominal(self.gain_q12, codes))[0]
+        return log_gain_at(self.parameters, AtCodes.of(codes, self.gain_q12))
 
     def gradient(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
         """ln G, (N, D), and its derivatives by the four parameters, (N, D, 4), at `codes` (N, D)."""
-        return _log_gain(self.parameters, codes, _log_nominal(self.gain_q12, codes))
+        return gradient_at(self.parameters, AtCodes.of(codes, self.gain_q12))
+
+
+@dataclass(frozen=True, eq=False)
+class AtCodes:
+    """What the law needs of the codes alone, so that a fit computes it once; all of the shape of `codes`.
+
+    Attributes:
+        codes: float64, need not be whole.
+        log_base: ln of table gain over nominal current: 0 up to rounding and a constant where the table is the law's
+            own.
+        bulge: shift of a code by a bow of one code.
+    """
+
+    codes: FloatArray
+    log_base: FloatArray
+    bulge: FloatArray
+
+    @classmethod
+    def of(cls, codes: FloatArray, gain_q12: NDArray[np.uint16]) -> AtCodes:
+        nominal = _log_f(BETA_RS * (_supply_v(codes) - VTH_V))[0]
+        return cls(codes, log_nominal_gain(gain_q12, codes) - nominal, 4 * codes * (255 - codes) / 255**2)
+
+    def of_rows(self, rows: NDArray[np.int64]) -> AtCodes:
+        """The same of some neurons only."""
+        return AtCodes(self.codes[rows], self.log_base[rows], self.bulge[rows])
+
+
+def log_gain_at(parameters: FloatArray, at: AtCodes) -> FloatArray:
+    """ln G, (N, D), of N neurons with `parameters` (N, 4)."""
+    scale, u, _ = _overdrive(parameters, at)
+    return scale + _log_f(u)[0] + at.log_base
+
+
+def gradient_at(parameters: FloatArray, at: AtCodes) -> tuple[FloatArray, FloatArray]:
+    """ln G, (N, D), and its derivatives by the four parameters, (N, D, 4)."""
+    scale, u, steepness = _overdrive(parameters, at)
+    log_f, slope = _log_f(u)
+    by_parameter = np.empty((*u.shape, N_PARAMETERS))
+    by_parameter[..., 0] = 1.0
+    by_parameter[..., 1] = slope * u
+    slope *= steepness
+    by_parameter[..., 2] = -slope
+    by_parameter[..., 3] = slope * at.bulge * (1e-6 * VDD_SPAN_UV / 255)
+    return scale + log_f + at.log_base, by_parameter
 
 
 def log_nominal_gain(gain_q12: NDArray[np.uint16], codes: FloatArray) -> FloatArray:
@@ -69,17 +113,8 @@ def _log_f(u: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.log(value) + slope * (u - bounded), slope
 
 
-def _log_nominal(gain_q12: NDArray[np.uint16], codes: FloatArray) -> FloatArray:
-    """ln of table gain over nominal current: 0 up to rounding and a constant where the table is the law's own."""
-    return log_nominal_gain(gain_q12, codes) - _log_f(BETA_RS * (_supply_v(codes) - VTH_V))[0]
-
-
-def _log_gain(parameters: FloatArray, codes: FloatArray, log_base: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _overdrive(parameters: FloatArray, at: AtCodes) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """scale (N, 1), u (N, D) and the derivative of u by the supply (N, 1)."""
     scale, shape, vth, bow = (parameters[:, k : k + 1] for k in range(N_PARAMETERS))
-    bulge = 4 * codes * (255 - codes) / 255**2
     steepness = BETA_RS * np.exp(shape)
-    u = steepness * (_supply_v(codes + bow * bulge) - VTH_V - vth)
-    log_f, slope = _log_f(u)
-    by_vth = -slope * steepness
-    by_bow = slope * steepness * bulge * 1e-6 * VDD_SPAN_UV / 255
-    return scale + log_f + log_base, np.stack((np.ones_like(u), slope * u, by_vth, by_bow), axis=-1)
+    return scale, steepness * (_supply_v(at.codes + bow * at.bulge) - VTH_V - vth), steepness

@@ -90,10 +90,14 @@ def search(layer: LayerBench, patterns: Sequence[Pattern]) -> Reads:
     return reads
 
 
-def expected_crossing(fit: Fit, drive: FloatArray) -> FloatArray:
-    """DAC code, not rounded, at which each neuron crosses at `drive` (N,); nan where it does not within 0..255."""
-    grid = np.arange(256, dtype=np.float64)
-    log_gain = fit.law.log_gain(grid[None, :].repeat(len(drive), axis=0))
+def fitted_gain(fit: Fit) -> FloatArray:
+    """ln G of every neuron at every DAC code, (N, 256)."""
+    return fit.law.log_gain(np.arange(256, dtype=np.float64)[None, :])
+
+
+def expected_crossing(log_gain: FloatArray, drive: FloatArray) -> FloatArray:
+    """DAC code, not rounded, at which each neuron of ln gain `log_gain` (N, 256) crosses at `drive` (N,); nan where it
+    does not within 0..255."""
     wanted = -np.log(np.where(drive > 0, drive, np.nan))
     above = (log_gain < wanted[:, None]).sum(axis=1)
     inside = (above > 0) & (above < 256) & np.isfinite(wanted)
@@ -113,9 +117,10 @@ def refine(layer: LayerBench, patterns: Sequence[Pattern], reads: Reads, fit: Fi
             continue
         chosen = [patterns[number] for number in half]
         wanted = []
+        log_gain = fitted_gain(fit)
         for pattern in chosen:
             aside = rng.uniform(-SPREAD_OF_REFINE, SPREAD_OF_REFINE, len(fit.noise)) * fit.noise
-            wanted.append(expected_crossing(fit, pattern.drive * np.exp(aside)))
+            wanted.append(expected_crossing(log_gain, pattern.drive * np.exp(aside)))
         reads = reads.with_more(layer.shoot(chosen, wanted, layer.options.refine_repeats))
         fit = fit_layer(reads, gain_q12, layer.falling, fit.law.parameters)
     return reads, fit

@@ -8,6 +8,7 @@ most of what is still missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,13 +84,22 @@ def choose_patterns(
 ) -> list[Pattern]:
     """`count` patterns for layer `index`; the same arguments give the same patterns.
 
-    Neurons that no pattern serves (weights too small, or all of the wrong sign) are found by `Pattern.serves`.
+    Neurons that no pattern serves (weights too small, or all of the wrong sign) are found by `Pattern.serves`. The
+    choice depends on the image alone, so that many chips of one image share it.
 
     Args:
         wanted: (N,) bool, neurons to be served; None: all.
     """
-    rng = np.random.default_rng((seed, index, count))
     served = np.ones(layer.n_neurons, bool) if wanted is None else wanted
+    return list(_chosen(layer, index, gain_q12.tobytes(), count, seed, served.tobytes()))
+
+
+@lru_cache(maxsize=64)
+def _chosen(
+    layer: Layer, index: int, gain_bytes: bytes, count: int, seed: int, served_bytes: bytes
+) -> tuple[Pattern, ...]:
+    gain_q12, served = np.frombuffer(gain_bytes, np.uint16), np.frombuffer(served_bytes, bool)
+    rng = np.random.default_rng((seed, index, count))
     leads = np.flatnonzero(served)
     candidates = [
         _pattern(layer, gain_q12, _candidate(layer, index, rng, leads)) for _ in range(count * CANDIDATES_PER_PATTERN)
@@ -109,7 +119,7 @@ def choose_patterns(
         free[best] = False
         had[neuron, slot[best]] += serves[best]
         chosen.append(candidates[best])
-    return chosen
+    return tuple(chosen)
 
 
 def strong_patterns(layer: Layer, index: int, seed: int, count: int = 8) -> list[tuple[Stimulus, FloatArray]]:

@@ -44,7 +44,10 @@ class Corner:
     supply_drift_uv: int = 0
 
 
-def _spread(name: str, percent: int, *, noise_ppm: int = 10_000, vth_shift_uv: int = 0, dead_ppm: int = 0) -> Corner:
+def spread_corner(
+    name: str, percent: int, *, noise_ppm: int = 10_000, vth_shift_uv: int = 0, dead_ppm: int = 0
+) -> Corner:
+    """A corner whose neurons' gains spread by `percent`, thresholds and leaks half as much, with a usual DAC."""
     return Corner(
         name=name,
         gain_spread_ppm=percent * 10_000,
@@ -64,12 +67,12 @@ CORNERS = {
     corner.name: corner
     for corner in (
         Corner("ideal"),
-        _spread("quiet", 10, noise_ppm=0),
-        _spread("typical", 10),
-        _spread("slow", 10, vth_shift_uv=30_000),
-        _spread("fast", 10, vth_shift_uv=-30_000),
-        _spread("wild", 20, noise_ppm=20_000),
-        _spread("worn", 30, noise_ppm=20_000, dead_ppm=10_000),
+        spread_corner("quiet", 10, noise_ppm=0),
+        spread_corner("typical", 10),
+        spread_corner("slow", 10, vth_shift_uv=30_000),
+        spread_corner("fast", 10, vth_shift_uv=-30_000),
+        spread_corner("wild", 20, noise_ppm=20_000),
+        spread_corner("worn", 30, noise_ppm=20_000, dead_ppm=10_000),
     )
 }
 

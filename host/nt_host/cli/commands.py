@@ -15,6 +15,7 @@ from nt_host.cli.doctor import doctor
 from nt_host.cli.eval import evaluate
 from nt_host.cli.experiment import experiment
 from nt_host.cli.info import info
+from nt_host.cli.montecarlo import montecarlo
 from nt_host.cli.ports import ports
 from nt_host.cli.pretrain import pretrain
 from nt_host.cli.report import report
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, click.Command] = {
     "sim": sim,
     "pretrain": pretrain,
     "experiment": experiment,
+    "montecarlo": montecarlo,
     "report": report,
     "demo": demo,
     "doctor": doctor,

@@ -1,4 +1,4 @@
-"""`nt-host experiment`: the named experiments and their tables."""
+"""`nt-host experiment`: the named experiments and their tables; those on many chips are in `chip_experiment`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from nt_host.cli.adapt import rule_options
+from nt_host.cli.chip_experiment import CHIP_EXPERIMENTS, refuse_options, run_chip_experiment
+from nt_host.cli.montecarlo import worker_options
 from nt_host.cli.options import FOLDER, json_option, option
 from nt_host.cli.output import Output
 from nt_host.cli.study import STUDIES, run_study
@@ -53,7 +55,7 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*PLANS, *STUDIES]))
+@click.argument("name", type=click.Choice([*PLANS, *STUDIES, *CHIP_EXPERIMENTS]))
 @option("--out", type=FOLDER, required=True, help="Folder of cells, images and the result; a killed run goes on there.")
 @option("--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2.")
 @option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
@@ -66,17 +68,27 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 @option("--labels-per-class", type=int, help="Labelled samples per class.")
 @option("--corner", help="Process corner of the chips.")
 @option("--engine", type=click.Choice(ENGINES), help="Engine of the chips.")
+@option("--chips", type=click.IntRange(1), help="Chips per network and corner (mismatch), or receivers (transfer).")
+@worker_options
 @json_option
 def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
     """Run experiment NAME on simulated chips and print mean and spread over the seeds.
 
     circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone.
+    mismatch and transfer run many chips on all cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)
     if name in STUDIES:
         refuse_plan_options(name, {**options, "domains": domains})
         run_study(output, name, out, options["seeds"])
         return
+    chip_options = {each: options.pop(each) for each in ("chips", "workers", "scheduler")}
+    if name in CHIP_EXPERIMENTS:
+        given = {**options, "domains": domains}
+        refuse_options(name, [each for each, value in given.items() if value and each not in ("steps", "held_out")])
+        run_chip_experiment(output, name, out, {**chip_options, **options})
+        return
+    refuse_options(name, [each for each, value in chip_options.items() if value is not None])
     plan = chosen_plan(plan_named(name), options)
     with output.bar(name) as bar:
         cells = run_experiment(plan, out, domains, bar.update)

@@ -8,6 +8,7 @@ import click
 
 from nt_host.cli.options import FILE, json_option, option
 from nt_host.cli.output import Output
+from nt_host.report.chips_page import chips_section, replace_section
 from nt_host.report.results_page import results_page
 from nt_host.study.page import studies_page
 from nt_host.study.result import is_study
@@ -17,10 +18,16 @@ from nt_model.image_file import write_atomically
 @click.command()
 @click.argument("results", type=FILE, nargs=-1, required=True)
 @option("--out", type=FILE, help="Markdown file to write; default: stdout.")
+@option("--into", type=FILE, help="Results over many chips: put them in their place in this Markdown file.")
 @json_option
-def report(results: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+def report(results: tuple[Path, ...], out: Path | None, into: Path | None, as_json: bool) -> None:
     """Render RESULTS (files of `nt-host experiment`) as Markdown tables; studies and other experiments apart."""
     output = Output(as_json)
+    if into is not None:
+        replace_section(into, chips_section(results))
+        output.record("report", path=str(into))
+        output.note(f"written: {into}")
+        return
     page = studies_page(results, out) if is_study(results[0]) else results_page(results)
     if out is not None:
         write_atomically(out, page.encode())
