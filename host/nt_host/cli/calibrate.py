@@ -122,13 +122,18 @@ def _calibrate(output: Output, options: dict[str, Any]) -> None:
     with output.bar("calibrating") as bar:
 
         def shown(progress: Progress) -> None:
-            bar.update(progress.shots, progress.of, progress.stage)
+            # A chip whose neurons are hard to reach takes more stimuli than was expected.
+            bar.update(progress.shots, max(progress.of, progress.shots), progress.stage)
             output.record("progress", stage=progress.stage, stimuli=progress.shots, of=progress.of)
 
         def resumed(journal: Journal) -> None:
             output.note(f"going on with a calibration begun {journal.start.date}: {journal.earlier.shots} stimuli done")
 
-        report = run_calibrate(job, shown, resumed)
+        try:
+            report = run_calibrate(job, shown, resumed)
+        except KeyboardInterrupt:
+            output.note("what was measured is kept: give the same command again to go on")
+            raise
     output.record("calibrate", **report.table())
     for table in calibration_tables(report):
         output.show(table)

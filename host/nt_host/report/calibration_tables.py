@@ -76,7 +76,7 @@ def failed_table(failed: Sequence[FailedNeuron]) -> RenderableType:
     """Neurons that are not calibrated, and the boundary that each hit."""
     more = f", the first {SHOWN}" if len(failed) > SHOWN else ""
     rows = [(f"layer {one.layer}", f"neuron {one.neuron}", one.boundary) for one in failed[:SHOWN]]
-    return text_table(f"{len(failed)} neurons are not calibrated{more}", ("", "", ""), rows)
+    return text_table(f"neurons that are not calibrated: {len(failed)}{more}", ("", "", ""), rows)
 
 
 def check_table(report: CheckReport, wire_s: float) -> RenderableType:
