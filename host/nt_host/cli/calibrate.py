@@ -17,16 +17,17 @@ from nt_host.cli.adapt import rule_options
 from nt_host.cli.options import (
     FILE,
     FOLDER,
-    calibration_options,
     chip_options,
     chosen_calibration,
     chosen_chip,
     chosen_image,
+    folder_option,
     image_option,
     json_option,
     option,
 )
 from nt_host.cli.output import Output
+from nt_host.in_force import LATEST
 from nt_host.report.calibration_tables import calibration_tables, check_table, failed_table
 from nt_model.errors import UsageError
 
@@ -34,7 +35,8 @@ from nt_model.errors import UsageError
 @click.command()
 @chip_options
 @image_option
-@calibration_options
+@option("--calibration", default=LATEST, metavar="latest|FILE", help="With --check and --apply: which calibration.")
+@folder_option
 @option("--check", "mode", flag_value="check", help="Measure a sample: does the latest calibration still hold?")
 @option("--apply", "mode", flag_value="apply", help="Write the latest calibration to the chip, measure nothing.")
 @option(
