@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_calib.bench import Bench, ChipBench
+from nt_calib.bench import Bench, ChipBench, CountedBench, codes_put
 from nt_calib.correct import GRID, fit_corrections
 from nt_calib.fit import Fit
 from nt_calib.law import log_nominal_gain
@@ -128,8 +128,8 @@ class _Run:
         self, chip: Chip, image: Image, options: Options, on_progress: OnProgress, bench: Bench | None
     ) -> None:
         self.chip, self.image, self.options = chip, image, options
-        self.counted = ChipBench(chip)
-        self.bench: Bench = bench or self.counted
+        self.bench = CountedBench(bench or ChipBench(chip))
+        self.code_range = (chip.info.code_min, chip.info.code_max)
         self._on_progress = on_progress
         self._done, self._of = 0, shots_expected(image, options)
         self._stage = ""
@@ -140,7 +140,7 @@ class _Run:
 
     def layer(self, index: int, stage: str) -> LayerBench:
         self._stage = f"{stage} layer {index + 1} of {len(self.image.layers)}"
-        return LayerBench(self.image, index, self.bench, self.options, self._count)
+        return LayerBench(self.image, index, self.bench, self.options, self._count, self.code_range)
 
     def measured(self) -> tuple[list[Fit], list[NDArray[np.int8]]]:
         fits, verdicts = [], []
@@ -155,7 +155,7 @@ class _Run:
     def read_back(self, findings: LayerFindings, index: int, corrections: Corrections) -> LayerFindings:
         layer = self.layer(index, "reading back")
         reads = read_back(layer, findings.noise, 3 * self.options.check_patterns, VERIFY_SEED)
-        usable = in_reach(reads, self.image.layers[index], corrections)
+        usable = in_reach(reads, self.image.layers[index], corrections, self.code_range)
         after, sd = gain_error(reads, usable, self.image.gain, layer.falling, findings.noise)
         return replace(findings, after=after, after_sd=sd)
 
@@ -200,11 +200,11 @@ def calibrate(
         chip.write_corrections(corrections_before)
         raise
     finally:
-        chip.write_codes(codes_before)
+        codes_put(chip, codes_before)
     spent = chip.traffic
     cost = Cost(
-        run.counted.shots,
-        run.counted.reads,
+        run.bench.shots,
+        run.bench.reads,
         spent.bytes_sent + spent.bytes_received - traffic.bytes_sent - traffic.bytes_received,
         spent.frames_sent + spent.frames_received - traffic.frames_sent - traffic.frames_received,
         time.monotonic() - started,

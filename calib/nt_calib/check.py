@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_calib.bench import Bench, ChipBench
+from nt_calib.bench import Bench, ChipBench, codes_put
 from nt_calib.calibration_file import require_owner
 from nt_calib.excess import excess_sigmas
 from nt_calib.judge import trimmed_sigma
@@ -164,8 +164,15 @@ def code_per_log_gain(gain_q12: NDArray[np.uint16]) -> float:
 
 class _Run:
     def __init__(
-        self, bench: Bench, image: Image, calibration: Calibration, tolerance: Tolerance, on_progress: OnProgress
+        self,
+        bench: Bench,
+        code_range: tuple[int, int],
+        image: Image,
+        calibration: Calibration,
+        tolerance: Tolerance,
+        on_progress: OnProgress,
     ) -> None:
+        self.code_range = code_range
         self.bench, self.image, self.calibration, self.tolerance = bench, image, calibration, tolerance
         self.limit = tolerance.neuron_code / code_per_log_gain(image.gain)
         self.patterns = PATTERNS * calibration.options.check_patterns
@@ -178,9 +185,9 @@ class _Run:
 
     def layer(self, index: int) -> LayerCheck:
         then, image = self.calibration.layers[index], self.image
-        layer = LayerBench(image, index, self.bench, self.calibration.options, self._count)
+        layer = LayerBench(image, index, self.bench, self.calibration.options, self._count, self.code_range)
         reads = read_back(layer, then.noise, self.patterns, CHECK_SEED)
-        usable = in_reach(reads, image.layers[index], self.calibration.corrections)
+        usable = in_reach(reads, image.layers[index], self.calibration.corrections, self.code_range)
         error, sd = gain_error(reads, usable, image.gain, layer.falling, then.noise)
         sigmas = excess_sigmas(reads, usable, image.gain, layer.falling, then.noise, self.limit)
         was_within = np.abs(then.after) - self.tolerance.sigmas * then.after_sd <= self.limit
@@ -209,11 +216,12 @@ def check(
     require_owner(calibration, chip.info.uid, chip.info.image_digest)
     require_in_force(chip, calibration)
     codes = chip.read_codes()[0]
-    run = _Run(ChipBench(chip) if bench is None else bench, image, calibration, tolerance, on_progress)
+    code_range = (chip.info.code_min, chip.info.code_max)
+    run = _Run(ChipBench(chip) if bench is None else bench, code_range, image, calibration, tolerance, on_progress)
     try:
         layers = tuple(run.layer(index) for index in range(len(image.layers)))
     finally:
-        chip.write_codes(codes)
+        codes_put(chip, codes)
     errors = np.concatenate([each.error[each.judged] for each in layers])
     scale = code_per_log_gain(image.gain)
     return CheckResult(

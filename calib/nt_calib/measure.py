@@ -37,13 +37,15 @@ SPREAD_OF_REFINE = 0.7
 
 @dataclass(frozen=True, eq=False)
 class LayerBench:
-    """One layer of an image on a bench, with what all its stages need."""
+    """One layer of an image on a bench, with what all its stages need. `code_range`: lowest and highest code that the
+    chip accepts."""
 
     image: Image
     index: int
     bench: Bench
     options: Options
     on_progress: OnProgress
+    code_range: tuple[int, int] = (0, 255)
 
     @property
     def falling(self) -> NDArray[np.bool_]:
@@ -70,7 +72,7 @@ class LayerBench:
         codes = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
         order = np.roll(np.arange(len(wish)), number)
         order = order[np.isfinite(wish[order])]
-        codes[domain[order]] = np.clip(np.rint(wish[order]), 0, 255).astype(np.uint8)
+        codes[domain[order]] = np.clip(np.rint(wish[order]), *self.code_range).astype(np.uint8)
         return codes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nt_calib.bench import ChipBench
+from nt_calib.bench import ChipBench, codes_put
 from nt_calib.calibrate import OnProgress, calibrate, check_chip
 from nt_calib.journal import Journal, JournalBench, Start, open_journal
 from nt_calib.options import Options
@@ -76,7 +76,7 @@ def _put_back(chip: Chip, start: Start) -> None:
     """Codes and corrections that the chip had before it was first measured; `calibrate` then keeps these codes."""
     corrections = np.frombuffer(bytes.fromhex(start.corrections_hex), "<u4").astype(np.uint32)
     chip.write_corrections(Corrections.unpack(corrections))
-    chip.write_codes(np.frombuffer(bytes.fromhex(start.codes_hex), np.uint8).copy())
+    codes_put(chip, np.frombuffer(bytes.fromhex(start.codes_hex), np.uint8).copy())
 
 
 def _told_as_one(found: Calibration, journal: Journal, bench: JournalBench) -> Calibration:

@@ -45,16 +45,18 @@ def _code_per_log_gain(gain_q12: NDArray[np.uint16], code: FloatArray) -> FloatA
     return 1.0 / (log_nominal_gain(gain_q12, at + 0.5) - log_nominal_gain(gain_q12, at - 0.5))
 
 
-def in_reach(reads: Reads, layer: Layer, corrections: Corrections) -> NDArray[np.bool_]:
-    """Reads, (S, N), whose corrected code is not bounded by the range of the DAC: only they show a gain that a
-    calibration could set."""
+def in_reach(
+    reads: Reads, layer: Layer, corrections: Corrections, code_range: tuple[int, int] = (0, 255)
+) -> NDArray[np.bool_]:
+    """Reads, (S, N), whose corrected code is not bounded by the range of the DAC or of the chip: only they show a gain
+    that a calibration could set."""
     domain = layer.domain[:, 0]
     inside = np.zeros(reads.codes.shape, bool)
     for shot, codes in enumerate(reads.codes):
         calibrated = np.full(len(corrections.offset_q4), CODE_DEFAULT, np.uint8)
         calibrated[domain] = codes
-        dac = corrections.dac_codes(calibrated)[domain]
-        inside[shot] = (dac > 0) & (dac < 255)
+        dac = corrections.dac_codes(calibrated, *code_range)[domain]
+        inside[shot] = (dac > code_range[0]) & (dac < code_range[1])
     return inside
 
 

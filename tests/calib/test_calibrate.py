@@ -16,6 +16,7 @@ from nt_hil.chip import Capability
 from nt_hil.client import ChipClient
 from nt_hil.links.in_process import InProcessLink
 from nt_hil.session import Session
+from nt_hil.sim.codes import CodeLimits
 from nt_hil.sim.device import Device
 from nt_hil.sim.nv import MemoryNv
 from nt_hil.sim.simchip import ALL_CAPABILITIES, SimChip, SimOptions
@@ -123,6 +124,22 @@ def test_a_calibration_that_is_interrupted_leaves_the_chip_as_it_was() -> None:
         calibrate(chip, IMAGE.image, IMAGE.digest, QUICK, stop)
     assert (chip.read_codes()[0] == codes).all()
     assert (chip.read_corrections() == corrections.pack()).all()
+
+
+@pytest.mark.parametrize("limits", [CodeLimits(max_move_code=16), CodeLimits(code_min=16, code_max=240)])
+def test_a_chip_with_limits_is_calibrated_within_them(limits: CodeLimits) -> None:
+    die = Die()
+    chip = die.chip(SimOptions(limits))
+    codes = np.full(IMAGE.image.n_codes, 150, np.uint8)
+    for code in (140, 150):
+        chip.write_codes(np.full_like(codes, code))
+    calibration = calibrate(chip, IMAGE.image, IMAGE.digest, QUICK)
+    assert (chip.read_codes()[0] == codes).all()
+    good, none = success(calibration), Corrections.none(IMAGE.image.n_codes)
+    assert good.mean() > 0.9
+    assert trimmed_sigma(die.log_error(calibration.corrections, 128)[good]) < 0.06 * trimmed_sigma(
+        die.log_error(none, 128)[good]
+    )
 
 
 def test_progress_ends_near_what_it_promised() -> None:
