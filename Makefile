@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
-CORE_SOURCES := $(wildcard firmware/core/*.c firmware/core/*.h firmware_model/nt_model/core_build.py)
+CORE_SOURCES := $(wildcard firmware/core/*.[ch] firmware/host/*.[ch] firmware_model/nt_model/core_build.py)
 
 .PHONY: help demo test test-slow check tools firmware fuzz generate bench docs clean
 help:

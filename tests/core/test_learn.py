@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_model.core import CoreEngine, CoreResultError
+from nt_model.core import KERNELS, CoreEngine, CoreResultError
 from nt_model.engine import NumpyEngine
 from nt_model.errors import UsageError
 from nt_model.image import Image
@@ -37,13 +37,13 @@ def random_spikes(rng: np.random.Generator, image: Image, batch: int) -> Spikes:
 
 
 @many
-@given(image_choices, seeds, st.integers(1, 20), settings_of_rule)
-def test_step_on_any_spikes_and_state(choice, seed, batch, settings) -> None:
+@given(image_choices, seeds, st.integers(1, 20), settings_of_rule, st.sampled_from(KERNELS))
+def test_step_on_any_spikes_and_state(choice, seed, batch, settings, kernel) -> None:
     image = build_image(choice)
     rng = np.random.default_rng(seed)
     state, spikes = random_state(rng, image), random_spikes(rng, image, batch)
     labels = rng.integers(-1, image.n_classes + 1, batch)
-    ours = CoreEngine(image).learn(state, spikes, labels, settings)
+    ours = CoreEngine(image, kernel=kernel).learn(state, spikes, labels, settings)
     assert differing(ours, NumpyEngine(image).learn(state, spikes, labels, settings), STATE) == []
 
 
@@ -53,7 +53,7 @@ def test_steps_in_a_loop_with_the_chip_stay_identical(choice: RunChoice, setting
     image, events = choice.build()
     start = LearnState.at(choice.codes(image))
     ends = []
-    for engine in (CoreEngine(image, choice.block_neurons, choice.kernel), NumpyEngine(image)):
+    for engine in (choice.engine(image), NumpyEngine(image)):
         state = start
         for step in range(3):
             codes = [state.codes, *(dithered_codes(image, state.codes, settings, sign) for sign in (1, -1))]
@@ -70,8 +70,9 @@ def test_steps_in_a_loop_with_the_chip_stay_identical(choice: RunChoice, setting
 def test_dithered_codes(choice, seed, settings, sign) -> None:
     image = build_image(choice)
     codes = np.random.default_rng(seed).integers(0, 256, image.n_codes).astype(np.uint8)
-    ours = CoreEngine(image).dithered_codes(codes, settings, sign)
-    assert np.array_equal(ours, dithered_codes(image, codes, settings, sign))
+    expected = dithered_codes(image, codes, settings, sign)
+    for kernel in ("", "portable"):
+        assert np.array_equal(CoreEngine(image, kernel=kernel).dithered_codes(codes, settings, sign), expected)
 
 
 @pytest.mark.parametrize("layers", [2, 6, 9])

@@ -1,0 +1,99 @@
+/* Sums over lists of active inputs: what does not spike costs nothing; private to the kernels. */
+#ifndef NT_HOST_EVENTS_H
+#define NT_HOST_EVENTS_H
+
+#include "nt_host_vector.h"
+
+/* Columns whose byte lanes cannot overflow: 17 * 15 = 255; 256 such groups fill the 16-bit lanes: 65,280. */
+#define EVENT_GROUP 17u
+#define EVENTS_SPILL (256u * EVENT_GROUP)
+/* How far ahead columns are asked for: they come from memory at batch 1. */
+#define EVENTS_AHEAD 24u
+
+NT_INLINE void event_group_add(halves_v *whole, halves_v *odd, const uint8_t *block, const uint32_t *inputs,
+                               size_t count, size_t ahead, int positive)
+{
+    bytes_v sum[ROW_VECTORS];
+#pragma GCC unroll 8
+    for (size_t part = 0; part < ROW_VECTORS; part++)
+        sum[part] = (bytes_v){0};
+    for (size_t e = 0; e < count; e++) {
+        const uint8_t *column = block + (size_t)inputs[e] * NT_HOST_COLUMN;
+        __builtin_prefetch(block + (size_t)inputs[e + ahead] * NT_HOST_COLUMN);
+#pragma GCC unroll 8
+        for (size_t part = 0; part < ROW_VECTORS; part++)
+            sum[part] += row_nibbles(column, part, positive);
+    }
+#pragma GCC unroll 8
+    for (size_t part = 0; part < ROW_VECTORS; part++) {
+        whole[part] += (halves_v)sum[part];
+        odd[part] += (halves_v)sum[part] >> 8;
+    }
+}
+
+NT_INLINE void events_spill(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, size_t left,
+                            unsigned plane, int positive)
+{
+    halves_v whole[ROW_VECTORS] = {{0}};
+    halves_v odd[ROW_VECTORS] = {{0}};
+    for (size_t e = 0; e < count; e += EVENT_GROUP) {
+        size_t group = count - e < EVENT_GROUP ? count - e : EVENT_GROUP;
+        size_t ahead = left - e >= group + EVENTS_AHEAD ? EVENTS_AHEAD : 0;
+        event_group_add(whole, odd, block, inputs + e, group, ahead, positive);
+    }
+    for (size_t part = 0; part < ROW_VECTORS; part++)
+        halves_spill(sum, part, whole[part], odd[part], plane);
+}
+
+NT_INLINE void events_add_as(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
+                             int positive)
+{
+    for (size_t e = 0; e < count; e += EVENTS_SPILL) {
+        size_t left = count - e;
+        events_spill(sum, block, inputs + e, left < EVENTS_SPILL ? left : EVENTS_SPILL, left, plane, positive);
+    }
+}
+
+static void events_add(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
+                       int positive)
+{
+    if (positive)
+        events_add_as(sum, block, inputs, count, plane, 1);
+    else
+        events_add_as(sum, block, inputs, count, plane, 0);
+}
+
+/* Bit k of each of eight bytes, gathered into one byte. */
+NT_INLINE uint32_t bits_gather(uint64_t bytes, unsigned k)
+{
+    return (uint32_t)(((bytes >> k & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080)) >> 56);
+}
+
+/* Ones of whole 64-bit words. */
+static uint32_t ones_count(const uint8_t *bits, size_t bytes)
+{
+    uint32_t ones = 0;
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, bits + i, sizeof word);
+        ones += (uint32_t)__builtin_popcountll(word);
+    }
+    return ones;
+}
+
+static void bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
+{
+    uint64_t bytes = 0;
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        __builtin_memcpy(&bytes, x + i, sizeof bytes);
+        bits[i / 8] = (uint8_t)bits_gather(bytes, plane);
+    }
+    bytes = 0;
+    for (size_t k = i; k < count; k++)
+        bytes |= (uint64_t)x[k] << 8 * (k - i);
+    if (i < count)
+        bits[i / 8] = (uint8_t)bits_gather(bytes, plane);
+}
+
+#endif
