@@ -4,10 +4,6 @@
 
 #include "nt_host_vector.h"
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 #define STRIP_VECTORS (4 * NT_HOST_STRIP / NT_VECTOR_BYTES)
 #define CELL_BYTES (4 * NT_HOST_STRIP)
 

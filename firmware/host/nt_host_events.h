@@ -10,16 +10,33 @@
 /* How far ahead columns are asked for: they come from memory at batch 1. */
 #define EVENTS_AHEAD 24u
 
-NT_INLINE void event_group_add(halves_v *whole, halves_v *odd, const uint8_t *block, const uint32_t *inputs,
-                               size_t count, size_t ahead, int positive)
+/* What to fetch while a list is added up: the columns further down the list, or a stretch of those that the rows of a
+   tile will share next. */
+struct event_fetch {
+    const uint8_t *block;
+    const uint32_t *inputs; /* null where `next` is fetched */
+    const uint8_t *next;
+    size_t count;
+};
+
+NT_INLINE const uint8_t *event_fetched(const struct event_fetch *fetch, size_t e)
+{
+    if (!fetch->inputs)
+        return fetch->next + e % NT_HOST_STRETCH * NT_HOST_COLUMN;
+    size_t ahead = e + EVENTS_AHEAD < fetch->count ? e + EVENTS_AHEAD : e;
+    return fetch->block + (size_t)fetch->inputs[ahead] * NT_HOST_COLUMN;
+}
+
+NT_INLINE void event_group_add(halves_v *whole, halves_v *odd, const struct event_fetch *fetch, const uint32_t *inputs,
+                               size_t first, size_t count, int positive)
 {
     bytes_v sum[ROW_VECTORS];
 #pragma GCC unroll 8
     for (size_t part = 0; part < ROW_VECTORS; part++)
         sum[part] = (bytes_v){0};
-    for (size_t e = 0; e < count; e++) {
-        const uint8_t *column = block + (size_t)inputs[e] * NT_HOST_COLUMN;
-        __builtin_prefetch(block + (size_t)inputs[e + ahead] * NT_HOST_COLUMN);
+    for (size_t e = first; e < first + count; e++) {
+        const uint8_t *column = fetch->block + (size_t)inputs[e] * NT_HOST_COLUMN;
+        __builtin_prefetch(event_fetched(fetch, e));
 #pragma GCC unroll 8
         for (size_t part = 0; part < ROW_VECTORS; part++)
             sum[part] += row_nibbles(column, part, positive);
@@ -31,36 +48,31 @@ NT_INLINE void event_group_add(halves_v *whole, halves_v *odd, const uint8_t *bl
     }
 }
 
-NT_INLINE void events_spill(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, size_t left,
-                            unsigned plane, int positive)
+NT_INLINE void events_add_as(uint32_t *sum, const struct event_fetch *fetch, const uint32_t *inputs, size_t count,
+                             unsigned plane, int positive)
 {
-    halves_v whole[ROW_VECTORS] = {{0}};
-    halves_v odd[ROW_VECTORS] = {{0}};
-    for (size_t e = 0; e < count; e += EVENT_GROUP) {
-        size_t group = count - e < EVENT_GROUP ? count - e : EVENT_GROUP;
-        size_t ahead = left - e >= group + EVENTS_AHEAD ? EVENTS_AHEAD : 0;
-        event_group_add(whole, odd, block, inputs + e, group, ahead, positive);
-    }
-    for (size_t part = 0; part < ROW_VECTORS; part++)
-        halves_spill(sum, part, whole[part], odd[part], plane);
-}
-
-NT_INLINE void events_add_as(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
-                             int positive)
-{
-    for (size_t e = 0; e < count; e += EVENTS_SPILL) {
-        size_t left = count - e;
-        events_spill(sum, block, inputs + e, left < EVENTS_SPILL ? left : EVENTS_SPILL, left, plane, positive);
+    for (size_t first = 0; first < count; first += EVENTS_SPILL) {
+        size_t end = count - first < EVENTS_SPILL ? count : first + EVENTS_SPILL;
+        halves_v whole[ROW_VECTORS] = {{0}};
+        halves_v odd[ROW_VECTORS] = {{0}};
+        for (size_t e = first; e < end; e += EVENT_GROUP)
+            event_group_add(whole, odd, fetch, inputs, e, end - e < EVENT_GROUP ? end - e : EVENT_GROUP, positive);
+        for (size_t part = 0; part < ROW_VECTORS; part++)
+            halves_spill(sum, part, whole[part], odd[part], plane);
     }
 }
 
 static void events_add(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
-                       int positive)
+                       int positive, const uint8_t *next)
 {
+    struct event_fetch shared = {block, 0, next, count};
+    struct event_fetch own = {block, inputs, 0, count};
     if (positive)
-        events_add_as(sum, block, inputs, count, plane, 1);
+        events_add_as(sum, &own, inputs, count, plane, 1);
+    else if (next)
+        events_add_as(sum, &shared, inputs, count, plane, 0);
     else
-        events_add_as(sum, block, inputs, count, plane, 0);
+        events_add_as(sum, &own, inputs, count, plane, 0);
 }
 
 /* Bit k of each of eight bytes, gathered into one byte. */

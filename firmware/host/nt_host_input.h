@@ -6,7 +6,7 @@
 
 #define NT_HOST_PLANES 8u
 /* Inputs whose columns stay in the second-level cache while the rows of a tile pass over them. */
-#define NT_HOST_REACH 4096u
+#define NT_HOST_REACH (NT_HOST_TILE * NT_HOST_STRETCH)
 
 /* Event counts split into planes of bits: row r of plane p is at bits + (p * rows + r) * stride. */
 struct nt_host_input {

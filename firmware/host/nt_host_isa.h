@@ -13,6 +13,8 @@
 #define NT_HOST_PASS 32u
 /* Rows (samples times steps) worked on at a time. */
 #define NT_HOST_TILE 64u
+/* Columns that one row of a tile fetches for the next reach of inputs. */
+#define NT_HOST_STRETCH 64u
 /* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
 #define NT_HOST_STRIP 32u
 #define NT_HOST_CELL 8u
@@ -84,9 +86,10 @@ struct nt_host_isa {
        pass by pass. */
     void (*lookup_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits, size_t passes,
                        size_t rows, unsigned plane, int positive);
-    /* The same for one row, from a list of active inputs. */
+    /* The same for one row, from a list of active inputs; meanwhile fetches the stretch at `next`, or, where that is null,
+       the columns further down the list. */
     void (*events_add)(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
-                       int positive);
+                       int positive, const uint8_t *next);
     void (*noise_draw)(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows);
     void (*neurons_run)(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
                         const struct nt_host_out *out);

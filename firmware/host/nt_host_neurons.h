@@ -79,18 +79,43 @@ NT_INLINE longs_v draws_mix(longs_v counter)
 
 static void noise_draw(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows)
 {
-    for (size_t r = 0; r < rows; r++, draw += NT_HOST_BLOCK)
-        for (uint32_t i = 0; i < NT_HOST_BLOCK; i += LONG_LANES) {
-            uint64_t lanes[LONG_LANES];
-            longs_v counter;
-            for (uint32_t k = 0; k < LONG_LANES; k++)
-                lanes[k] = (((time + r) << 20) | (neuron + i + k)) ^ key;
-            __builtin_memcpy(&counter, lanes, sizeof counter);
-            longs_v sum = draws_mix(counter);
-            __builtin_memcpy(lanes, &sum, sizeof sum);
-            for (uint32_t k = 0; k < LONG_LANES; k++)
-                draw[i + k] = (int32_t)(uint32_t)lanes[k] - 2 * 65536;
+    uint64_t first[LONG_LANES];
+    longs_v lanes;
+    for (uint32_t k = 0; k < LONG_LANES; k++)
+        first[k] = neuron + k;
+    __builtin_memcpy(&lanes, first, sizeof lanes);
+    for (size_t r = 0; r < rows; r++, draw += NT_HOST_BLOCK) {
+        longs_v counter = lanes + ((time + r) << 20);
+        for (uint32_t i = 0; i < NT_HOST_BLOCK; i += LONG_LANES, counter += LONG_LANES) {
+            longs_v sum = draws_mix(counter ^ key) & UINT64_C(0xFFFFFFFF);
+            long_words_v own = __builtin_convertvector(sum, long_words_v) - 2 * 65536;
+            __builtin_memcpy(draw + i, &own, sizeof own);
         }
+    }
+}
+
+/* Spikes of a block at one step. */
+struct block_spikes {
+    _Alignas(64) int8_t bytes[NT_HOST_BLOCK]; /* 0 or -1 */
+    uint8_t bits[NT_HOST_BLOCK / 8];
+};
+
+/* Lanes are 0 or -1. SSE2 takes two calls for a byte of bits, the lower half first. */
+NT_INLINE void spikes_store(struct block_spikes *spikes, uint32_t i, ints_v spike)
+{
+    lane_bytes_v bytes = __builtin_convertvector(spike, lane_bytes_v);
+    __builtin_memcpy(spikes->bytes + i, &bytes, sizeof bytes);
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512DQ__)
+    uint16_t bits = (uint16_t)_mm512_movepi32_mask((__m512i)spike);
+    __builtin_memcpy(spikes->bits + i / 8, &bits, sizeof bits);
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    spikes->bits[i / 8] = (uint8_t)_mm256_movemask_ps((__m256)spike);
+#else
+    uint32_t bits = 0;
+    for (uint32_t k = 0; k < LANES; k++)
+        bits |= ((uint32_t)spike[k] & 1) << k;
+    spikes->bits[i / 8] = (uint8_t)(i % 8 == 0 ? bits : spikes->bits[i / 8] | bits << 4);
+#endif
 }
 
 /* What one step of a block is made of; constants to the compiler, so that each combination has a loop of its own. */
@@ -102,7 +127,7 @@ struct step_kind {
 
 NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cells *cells, const uint32_t *sum,
                           const uint32_t *positive, const int32_t *draw, uint32_t offset, uint32_t i, int32_t *compared,
-                          uint8_t *spikes, struct step_kind kind)
+                          struct block_spikes *spikes, struct step_kind kind)
 {
     ints_v bias = ints_load(cells->bias + i);
     ints_v total = ints_load(sum + i) - (int32_t)offset;
@@ -137,10 +162,7 @@ NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cell
         vector_store(state->hold + i, (bytes_v)ints_choose(spike, (ints_v){0} + cells->refractory, rest));
         vector_store(state->count + i, (bytes_v)(ints_load(state->count + i) - spike));
     }
-    int32_t lanes[LANES];
-    __builtin_memcpy(lanes, &spike, sizeof spike);
-    for (uint32_t k = 0; k < LANES; k++)
-        spikes[i + k] = (uint8_t)(lanes[k] & 1);
+    spikes_store(spikes, i, spike);
 }
 
 NT_INLINE void state_rest(struct nt_host_state *state)
@@ -148,30 +170,17 @@ NT_INLINE void state_rest(struct nt_host_state *state)
     __builtin_memset(state, 0, sizeof *state);
 }
 
-NT_INLINE void raster_store(uint8_t *raster, const uint8_t *spikes)
-{
-    for (uint32_t i = 0; i < NT_HOST_BLOCK; i += 8) {
-        uint64_t bytes;
-        __builtin_memcpy(&bytes, spikes + i, sizeof bytes);
-        raster[i / 8] = (uint8_t)((bytes * UINT64_C(0x0102040810204080)) >> 56);
-    }
-}
-
-NT_INLINE void counts_store(uint8_t *counts, const struct nt_host_state *state, const uint8_t *spikes, uint32_t neurons,
-                            struct step_kind kind)
+NT_INLINE void counts_store(uint8_t *counts, const struct nt_host_state *state, const struct block_spikes *spikes,
+                            uint32_t neurons, struct step_kind kind)
 {
     uint8_t narrow[NT_HOST_BLOCK];
-    const uint8_t *from = spikes;
-    if (kind.timed) {
-        for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
-            narrow[i] = (uint8_t)state->count[i];
-        from = narrow;
-    }
-    __builtin_memcpy(counts, from, neurons);
+    for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
+        narrow[i] = (uint8_t)(kind.timed ? state->count[i] : -spikes->bytes[i]);
+    __builtin_memcpy(counts, narrow, neurons);
 }
 
 NT_INLINE void results_store(const struct nt_host_out *out, size_t sample, const struct nt_host_state *state,
-                             const int32_t *compared, const uint8_t *spikes, struct step_kind kind)
+                             const int32_t *compared, const struct block_spikes *spikes, struct step_kind kind)
 {
     size_t at = sample * out->stride;
     if (out->counts)
@@ -186,7 +195,7 @@ NT_INLINE void neurons_run_as(struct nt_host_state *state, const struct nt_host_
                               const struct nt_host_rows *rows, const struct nt_host_out *out, struct step_kind kind)
 {
     _Alignas(NT_VECTOR_BYTES) int32_t compared[NT_HOST_BLOCK];
-    _Alignas(8) uint8_t spikes[NT_HOST_BLOCK];
+    struct block_spikes spikes;
     uint32_t step = rows->step;
     size_t sample = 0;
     size_t time = 0;
@@ -197,12 +206,12 @@ NT_INLINE void neurons_run_as(struct nt_host_state *state, const struct nt_host_
             for (uint32_t i = 0; i < NT_HOST_BLOCK; i += LANES)
                 lanes_step(state, cells, rows->sum + r * NT_HOST_BLOCK,
                            kind.split ? rows->positive + r * NT_HOST_BLOCK : 0,
-                           kind.noisy ? rows->draw + time * NT_HOST_BLOCK : 0, rows->offset[r], i, compared, spikes,
+                           kind.noisy ? rows->draw + time * NT_HOST_BLOCK : 0, rows->offset[r], i, compared, &spikes,
                            kind);
             if (out->raster)
-                raster_store(out->raster + time * out->raster_stride, spikes);
+                __builtin_memcpy(out->raster + time * out->raster_stride, spikes.bits, sizeof spikes.bits);
             if (++step == rows->steps) {
-                results_store(out, sample++, state, compared, spikes, kind);
+                results_store(out, sample++, state, compared, &spikes, kind);
                 step = 0;
             }
         }

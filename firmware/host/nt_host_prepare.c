@@ -7,9 +7,9 @@
 /* Relative costs, measured (bench/kernels.py): per pass and block, per pass, row and block, per event and block, and per row and
    reach of event sums. Only choices hang on them, never results. */
 #define TABLES_NS 140.0
-#define LOOKUP_NS 6.5
-#define EVENT_NS 1.2
-#define REACH_NS 25.0
+#define LOOKUP_NS 8.0
+#define EVENT_NS 1.15
+#define REACH_NS 120.0
 
 static uint32_t reaches_of(const struct nt_host_layer *layer)
 {
@@ -106,22 +106,36 @@ static void lookup_sums(const struct nt_host *host, const struct nt_host_input *
     }
 }
 
+/* A single row has nothing to share: its whole list in one go. */
+static void row_events_sums(const struct nt_host *host, const struct nt_host_input *input, const uint8_t *weight,
+                            uint32_t row, uint32_t *sum, int positive)
+{
+    for (uint32_t p = 0; p < input->n_planes; p++) {
+        const uint32_t *segment = input->segments + ((size_t)p * input->rows + row) * (input->reaches + 1);
+        host->isa->events_add(sum, weight, input->lists + segment[0], segment[input->reaches] - segment[0],
+                              input->planes[p], positive, 0);
+    }
+}
+
 static void events_sums(const struct nt_host *host, const struct nt_host_input *input, const uint8_t *weight,
                         uint32_t first, uint32_t rows, struct nt_host_lane *lane, int positive)
 {
     uint32_t *sum = positive ? (uint32_t *)lane->positive : (uint32_t *)lane->sum;
+    if (rows == 1) {
+        row_events_sums(host, input, weight, first, sum, positive);
+        return;
+    }
     for (uint32_t p = 0; p < input->n_planes; p++)
-        for (uint32_t reach = 0; reach < input->reaches; reach++)
+        for (uint32_t reach = 0; reach < input->reaches; reach++) {
+            const uint8_t *next = weight + (size_t)(reach + 1) * NT_HOST_REACH * NT_HOST_COLUMN;
             for (uint32_t r = 0; r < rows; r++) {
                 size_t row = (size_t)p * input->rows + first + r;
                 const uint32_t *segment = input->segments + row * (input->reaches + 1) + reach;
-                /* A single row has nothing to share: its whole list in one go. */
-                uint32_t end = rows == 1 ? segment[input->reaches] : segment[1];
-                host->isa->events_add(sum + r * NT_HOST_BLOCK, weight, input->lists + segment[0], end - segment[0],
-                                      input->planes[p], positive);
-                if (rows == 1)
-                    reach = input->reaches;
+                host->isa->events_add(sum + r * NT_HOST_BLOCK, weight, input->lists + segment[0],
+                                      segment[1] - segment[0], input->planes[p], positive,
+                                      next + (size_t)r * NT_HOST_STRETCH * NT_HOST_COLUMN);
             }
+        }
 }
 
 void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *input, const struct nt_host_layer *layer,

@@ -7,6 +7,10 @@
 
 #include "nt_host_isa.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the host kernels read vectors as little-endian words"
 #endif
@@ -23,6 +27,9 @@ typedef uint16_t halves_v NT_VECTOR;
 typedef uint32_t words_v NT_VECTOR;
 typedef int32_t ints_v NT_VECTOR;
 typedef uint64_t longs_v NT_VECTOR;
+/* A byte for each 32-bit lane, and a word for each of 64 bits. */
+typedef int8_t lane_bytes_v __attribute__((vector_size(LANES)));
+typedef int32_t long_words_v __attribute__((vector_size(NT_VECTOR_BYTES / 2)));
 
 NT_INLINE bytes_v bytes_load(const void *at)
 {
