@@ -23,8 +23,8 @@
 
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {
-    uint8_t table[NT_HOST_PASS / 4][16][NT_HOST_BLOCK];
-    uint16_t halves[NT_HOST_TILE][2 * NT_HOST_BLOCK / 2];
+    uint8_t tables[2][NT_HOST_PASS / 4][16][NT_HOST_BLOCK / 2]; /* of this pass and of the next */
+    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK / 2];
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
