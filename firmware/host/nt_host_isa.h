@@ -101,6 +101,9 @@ struct nt_host_isa {
     /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
     uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count);
+    /* For benchmarks: as many byte products as the machine can do, and memory as fast as it can be read. */
+    uint64_t (*dot_peak)(uint64_t loops);
+    uint32_t (*memory_read)(const uint8_t *data, size_t bytes);
 };
 
 extern const struct nt_host_isa nt_host_isa_avx512;

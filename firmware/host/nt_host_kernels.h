@@ -3,6 +3,7 @@
 #include "nt_host_events.h"
 #include "nt_host_lookup.h"
 #include "nt_host_neurons.h"
+#include "nt_host_peak.h"
 
 #define NT_JOIN_TOKENS(a, b) a##b
 #define NT_JOIN(a, b) NT_JOIN_TOKENS(a, b)
@@ -20,4 +21,6 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .errors_dot = errors_dot,
     .errors_spread = errors_spread,
     .errors_gate = errors_gate,
+    .dot_peak = dot_peak,
+    .memory_read = memory_read,
 };

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -45,6 +47,16 @@ _ISAS = _isas()
 def available_kernels() -> tuple[str, ...]:
     """Kernels that this machine can run, the fastest first; those of boards last."""
     return (*_ISAS, *BOARD_KERNELS)
+
+
+def dot_peak(kernel: str, loops: int) -> int:
+    """Multiply-adds of bytes that `kernel` did out of registers in `loops` rounds, as fast as the machine can."""
+    return int(_ISAS[kernel].dot_peak(loops))
+
+
+def memory_read(kernel: str, data: ByteArray) -> int:
+    """Read `data`, a multiple of 1024 bytes, as fast as the machine can; gives a checksum."""
+    return int(_ISAS[kernel].memory_read(ffi.from_buffer("uint8_t[]", data), len(data)))
 
 
 def chosen_kernel(name: str = "") -> str:
@@ -139,6 +151,16 @@ class HostArray:
                 results.as_response(),
             ),
         )
+
+    def prepared(
+        self, operating: list[Operating], x: ByteArray, first_step: int, results: Results
+    ) -> Callable[[], int]:
+        """The same run as a call without arguments, pointers and all bound once: what changes in `x` between calls is
+        seen, and `results` is written anew. The caller keeps `operating` alive and calls from one thread at a time."""
+        samples, steps, _ = x.shape
+        points = ffi.new("struct nt_host_point *[]", [self.point(one) for one in operating])
+        bound = (ffi.from_buffer("uint8_t[]", x), samples, steps, first_step % 2**64, results.as_response())
+        return partial(lib.nt_host_run, self._host, self._options, points, len(operating), *bound)
 
     def run_nominal(self, codes: ByteArray, events: ByteArray, results: Results) -> None:
         """The ideal chip at `codes`."""

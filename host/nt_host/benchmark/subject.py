@@ -1,0 +1,106 @@
+"""One network on our side: engine, operating points, and calls with everything bound before the clock starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.benchmark.network import NetworkSpec, batches, random_image
+from nt_model.core import CoreEngine, HostOptions
+from nt_model.core_host import HostArray, chosen_kernel
+from nt_model.core_values import Results
+from nt_model.corner import CORNERS
+from nt_model.errors import EnvironmentMissingError
+from nt_model.image import CODE_DEFAULT, Image
+from nt_model.learn import LearnSettings, LearnState, dithered_codes
+from nt_model.operating import Operating, ideal_operating
+from nt_model.silicon import Silicon
+
+ROTATION = 6
+"""Different batches that a case runs through."""
+
+
+def host_kernel() -> str:
+    """The kernel to measure: what NT_KERNEL says, else the fastest of this machine."""
+    kernel = chosen_kernel()
+    if kernel in ("wide", "portable"):
+        raise EnvironmentMissingError(
+            "the benchmark is about the kernels of hosts", evidence=f"NT_KERNEL={kernel}", next_step="unset NT_KERNEL"
+        )
+    return kernel
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`image` of `spec` bound to an engine."""
+
+    spec: NetworkSpec
+    image: Image
+    engine: CoreEngine
+
+    @classmethod
+    def build(cls, spec: NetworkSpec) -> Subject:
+        image = random_image(spec)
+        return cls(spec, image, CoreEngine(image, kernel=host_kernel()))
+
+    def with_kernel(self, kernel: str, options: HostOptions = HostOptions()) -> Subject:
+        """The same network on other kernels."""
+        return Subject(self.spec, self.image, CoreEngine(self.image, kernel=kernel, options=options))
+
+    @property
+    def array(self) -> HostArray:
+        array = self.engine.array
+        assert isinstance(array, HostArray)
+        return array
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        return np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
+
+    def nominal(self) -> Operating:
+        return ideal_operating(self.image, self.codes)
+
+    def operating(self, corner: str) -> Operating:
+        """Operating point of a chip of a process corner."""
+        return Silicon.draw(self.image, CORNERS[corner], 7).operating(self.codes)
+
+    def forward(self, batch: int, steps: int = 1, operating: Operating | None = None) -> Callable[[int], object]:
+        """Spike counts of a batch, batches rotating, pointers bound beforehand."""
+        point = operating or self.nominal()
+        results = Results(np.empty((1, batch, self.image.n_neurons), np.uint8), None)
+        calls = [
+            self.array.prepared([point], x, 0, results) for x in batches(self.spec, batch, steps, self.rotation(batch))
+        ]
+
+        def call(index: int) -> object:
+            return calls[index % len(calls)]()
+
+        # Bound calls point at what these keep alive.
+        call.kept = (point, results)  # type: ignore[attr-defined]
+        return call
+
+    @staticmethod
+    def rotation(batch: int) -> int:
+        """Batches to rotate over: many of one sample, or its columns would stay in the cache."""
+        return 64 if batch == 1 else ROTATION
+
+    def learning_step(self, batch: int) -> Callable[[int], object]:
+        """The whole step of rule `dmn`: dithered codes, three operating points, forward pass, errors, moves of the
+        codes, which the next call starts from. Through the engine, arrays and checks and all."""
+        settings = LearnSettings()
+        inputs = batches(self.spec, batch, 1, ROTATION)
+        labels = np.random.default_rng(2).integers(0, self.image.n_classes, (ROTATION, batch))
+        state = [LearnState.at(self.codes)]
+
+        def call(index: int) -> object:
+            # From the same codes each time: a loop over random labels would drive activity away.
+            codes = state[0].codes
+            points = [codes, *(dithered_codes(self.image, codes, settings, sign) for sign in (1, -1))]
+            operating = [ideal_operating(self.image, one) for one in points]
+            spikes = self.engine.forward_dithered(operating[0], operating[1], operating[2], inputs[index % ROTATION], 0)
+            return self.engine.learn(state[0], spikes, labels[index % ROTATION], settings)
+
+        return call
