@@ -58,7 +58,7 @@ NT_INLINE void events_add_as(uint32_t *sum, const struct event_fetch *fetch, con
         for (size_t e = first; e < end; e += EVENT_GROUP)
             event_group_add(whole, odd, fetch, inputs, e, end - e < EVENT_GROUP ? end - e : EVENT_GROUP, positive);
         for (size_t part = 0; part < ROW_VECTORS; part++)
-            halves_spill(sum, part, whole[part], odd[part], plane);
+            halves_spill(sum, part, whole[part], odd[part], plane, 0);
     }
 }
 
@@ -93,19 +93,51 @@ static uint32_t ones_count(const uint8_t *bits, size_t bytes)
     return ones;
 }
 
+/* Bit `plane` of the bytes of a vector, as bits. */
+NT_INLINE void vector_pack(bytes_v bytes, unsigned plane, uint8_t *bits)
+{
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+    uint64_t packed = _mm512_test_epi8_mask((__m512i)bytes, _mm512_set1_epi8((char)(1 << plane)));
+    __builtin_memcpy(bits, &packed, sizeof packed);
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    uint32_t packed = (uint32_t)_mm256_movemask_epi8((__m256i)((halves_v)bytes << (7 - plane)));
+    __builtin_memcpy(bits, &packed, sizeof packed);
+#elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
+    uint16_t packed = (uint16_t)_mm_movemask_epi8((__m128i)((halves_v)bytes << (7 - plane)));
+    __builtin_memcpy(bits, &packed, sizeof packed);
+#else
+    uint64_t longs[NT_VECTOR_BYTES / 8];
+    __builtin_memcpy(longs, &bytes, sizeof bytes);
+    for (size_t k = 0; k < NT_VECTOR_BYTES / 8; k++)
+        bits[k] = (uint8_t)bits_gather(longs[k], plane);
+#endif
+}
+
 static void bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
 {
-    uint64_t bytes = 0;
     size_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        __builtin_memcpy(&bytes, x + i, sizeof bytes);
+    for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES)
+        vector_pack(bytes_load(x + i), plane, bits + i / 8);
+    for (; i < count; i += 8) {
+        uint64_t bytes = 0;
+        for (size_t k = i; k < count && k < i + 8; k++)
+            bytes |= (uint64_t)x[k] << 8 * (k - i);
         bits[i / 8] = (uint8_t)bits_gather(bytes, plane);
     }
-    bytes = 0;
-    for (size_t k = i; k < count; k++)
-        bytes |= (uint64_t)x[k] << 8 * (k - i);
-    if (i < count)
-        bits[i / 8] = (uint8_t)bits_gather(bytes, plane);
+}
+
+static uint8_t bytes_or(const uint8_t *x, size_t count)
+{
+    bytes_v all = {0};
+    uint8_t found = 0;
+    size_t i = 0;
+    for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES)
+        all |= bytes_load(x + i);
+    for (size_t k = 0; k < NT_VECTOR_BYTES; k++)
+        found |= all[k];
+    for (; i < count; i++)
+        found |= x[i];
+    return found;
 }
 
 #endif

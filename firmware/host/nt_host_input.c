@@ -5,22 +5,6 @@
 
 #include "nt_error.h"
 
-static uint8_t bytes_or(const uint8_t *bytes, size_t count)
-{
-    uint64_t all = 0;
-    size_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, bytes + i, 8);
-        all |= eight;
-    }
-    for (; i < count; i++)
-        all |= bytes[i];
-    all |= all >> 32;
-    all |= all >> 16;
-    return (uint8_t)(all | all >> 8);
-}
-
 static int steps_repeat(const uint8_t *events, uint32_t samples, uint32_t steps, size_t row)
 {
     if (steps == 1)
@@ -32,9 +16,8 @@ static int steps_repeat(const uint8_t *events, uint32_t samples, uint32_t steps,
     return 1;
 }
 
-static void planes_find(struct nt_host_input *input, const uint8_t *events, size_t count)
+static void planes_find(struct nt_host_input *input, uint8_t used)
 {
-    uint8_t used = bytes_or(events, count);
     input->n_planes = 0;
     for (unsigned plane = 0; plane < NT_HOST_PLANES; plane++)
         if (used >> plane & 1)
@@ -50,7 +33,7 @@ int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const 
     input->repeat = repeats ? steps : 1;
     input->rows = repeats ? samples : samples * steps;
     input->stride = ((size_t)layer->passes * (NT_HOST_PASS / 8) + 15) / 16 * 16;
-    planes_find(input, events, (size_t)samples * steps * row);
+    planes_find(input, host->isa->bytes_or(events, (size_t)samples * steps * row));
     size_t bytes = input->n_planes * input->rows * input->stride;
     input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, bytes);
     if (!input->bits)

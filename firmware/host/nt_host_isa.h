@@ -80,12 +80,14 @@ struct nt_host_isa {
     const char *name;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
     void (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
+    /* OR of `count` bytes. */
+    uint8_t (*bytes_or)(const uint8_t *x, size_t count);
     /* Ones in `bytes` bytes, a multiple of 8. */
     uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
-    /* sum += nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32 inputs per row,
-       pass by pass. */
+    /* sum += (when `fresh`: =) nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32
+       inputs per row, pass by pass. */
     void (*lookup_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits, size_t passes,
-                       size_t rows, unsigned plane, int positive);
+                       size_t rows, unsigned plane, int positive, int fresh);
     /* The same for one row, from a list of active inputs; meanwhile fetches the stretch at `next`, or, where that is null,
        the columns further down the list. */
     void (*events_add)(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,

@@ -13,6 +13,7 @@
 const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .name = NT_TEXT(NT_ISA_NAME),
     .bits_pack = bits_pack,
+    .bytes_or = bytes_or,
     .ones_count = ones_count,
     .lookup_add = lookup_add,
     .events_add = events_add,

@@ -77,13 +77,14 @@ NT_INLINE void halves_clear(uint16_t *halves, size_t rows)
         vector_store(halves + i, (bytes_v){0});
 }
 
-NT_INLINE void tile_spill(uint32_t *sum, const uint16_t *halves, size_t rows, size_t half, unsigned plane)
+NT_INLINE void tile_spill(uint32_t *sum, const uint16_t *halves, size_t rows, size_t half, unsigned plane,
+                          int fresh)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t part = 0; part < HALF_VECTORS; part++) {
             const uint16_t *at = halves + r * HALF + part * NT_VECTOR_BYTES;
             halves_spill(sum + r * NT_HOST_BLOCK, half * HALF_VECTORS + part, halves_load(at),
-                         halves_load(at + NT_VECTOR_BYTES / 2), plane);
+                         halves_load(at + NT_VECTOR_BYTES / 2), plane, fresh);
         }
 }
 
@@ -108,7 +109,7 @@ NT_INLINE void pass_add(uint16_t *halves, const uint8_t *tables, const uint32_t 
 }
 
 NT_INLINE void half_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *columns, const uint32_t *bits,
-                        size_t passes, size_t rows, size_t half, unsigned plane, int positive)
+                        size_t passes, size_t rows, size_t half, unsigned plane, int positive, int fresh)
 {
     uint16_t *halves = (uint16_t *)lane->halves;
     uint8_t *tables = (uint8_t *)lane->tables;
@@ -120,26 +121,32 @@ NT_INLINE void half_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t 
         uint8_t *next = pass + 1 < passes ? tables + (pass + 1) % 2 * TABLES * TABLE_BYTES : 0;
         pass_add(halves, now, bits + pass * rows, rows, next, columns + (pass + 1) * PASS_BYTES, half, positive);
     }
-    tile_spill(sum, halves, rows, half, plane);
+    if (fresh)
+        tile_spill(sum, halves, rows, half, plane, 1);
+    else
+        tile_spill(sum, halves, rows, half, plane, 0);
 }
 
 NT_INLINE void lookup_add_as(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits,
-                             size_t passes, size_t rows, unsigned plane, int positive)
+                             size_t passes, size_t rows, unsigned plane, int positive,
+                             int fresh)
 {
     for (size_t first = 0; first < passes; first += SPILL_PASSES) {
         size_t count = passes - first < SPILL_PASSES ? passes - first : SPILL_PASSES;
         for (size_t half = 0; half < 2; half++)
-            half_add(lane, sum, block + first * PASS_BYTES, bits + first * rows, count, rows, half, plane, positive);
+            half_add(lane, sum, block + first * PASS_BYTES, bits + first * rows, count, rows, half, plane, positive,
+                     fresh && first == 0);
     }
 }
 
 static void lookup_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits,
-                       size_t passes, size_t rows, unsigned plane, int positive)
+                       size_t passes, size_t rows, unsigned plane, int positive,
+                             int fresh)
 {
     if (positive)
-        lookup_add_as(lane, sum, block, bits, passes, rows, plane, 1);
+        lookup_add_as(lane, sum, block, bits, passes, rows, plane, 1, fresh);
     else
-        lookup_add_as(lane, sum, block, bits, passes, rows, plane, 0);
+        lookup_add_as(lane, sum, block, bits, passes, rows, plane, 0, fresh);
 }
 
 #endif

@@ -122,7 +122,8 @@ NT_INLINE void spikes_store(struct block_spikes *spikes, uint32_t i, ints_v spik
 struct step_kind {
     int split;
     int noisy;
-    int timed; /* more than one step, or a refractory time: membranes and holds count */
+    int timed; /* more than one step: membranes and holds count */
+    int shown; /* membranes are asked for */
 };
 
 NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cells *cells, const uint32_t *sum,
@@ -155,8 +156,10 @@ NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cell
     if (kind.timed)
         spike &= (ints_v)(hold == 0);
     spike = (spike & ints_load(cells->works + i)) | ints_load(cells->stuck + i);
-    vector_store(compared + i, (bytes_v)seen);
-    vector_store(state->membrane + i, (bytes_v)(membrane & ~spike));
+    if (kind.shown)
+        vector_store(compared + i, (bytes_v)seen);
+    if (kind.shown || kind.timed)
+        vector_store(state->membrane + i, (bytes_v)(membrane & ~spike));
     if (kind.timed) {
         ints_v rest = hold + (hold > 0);
         vector_store(state->hold + i, (bytes_v)ints_choose(spike, (ints_v){0} + cells->refractory, rest));
@@ -174,9 +177,16 @@ NT_INLINE void counts_store(uint8_t *counts, const struct nt_host_state *state, 
                             uint32_t neurons, struct step_kind kind)
 {
     uint8_t narrow[NT_HOST_BLOCK];
-    for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
-        narrow[i] = (uint8_t)(kind.timed ? state->count[i] : -spikes->bytes[i]);
-    __builtin_memcpy(counts, narrow, neurons);
+    if (kind.timed)
+        for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
+            narrow[i] = (uint8_t)state->count[i];
+    else
+        for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
+            narrow[i] = (uint8_t)-spikes->bytes[i];
+    if (neurons == NT_HOST_BLOCK)
+        __builtin_memcpy(counts, narrow, NT_HOST_BLOCK);
+    else
+        __builtin_memcpy(counts, narrow, neurons);
 }
 
 NT_INLINE void results_store(const struct nt_host_out *out, size_t sample, const struct nt_host_state *state,
@@ -221,16 +231,21 @@ static void neurons_run(struct nt_host_state *state, const struct nt_host_cells 
                         const struct nt_host_out *out)
 {
     int noisy = cells->sigma_q8 != 0;
+    int shown = out->compared_q8 || out->membrane_q8;
     if (rows->steps > 1 && cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 1, 1});
+    else if (rows->steps > 1 && noisy)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 1, 1, 1});
     else if (rows->steps > 1)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, noisy, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 1, 1});
     else if (cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 0});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 0, 1});
     else if (noisy)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 1, 0});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 1, 0, 1});
+    else if (shown)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 0, 1});
     else
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 0});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 0, 0});
 }
 
 #endif

@@ -102,7 +102,8 @@ static void lookup_sums(const struct nt_host *host, const struct nt_host_input *
     uint32_t *sum = positive ? (uint32_t *)lane->positive : (uint32_t *)lane->sum;
     for (uint32_t p = 0; p < input->n_planes; p++) {
         const uint32_t *words = input->words + ((size_t)p * input->rows + first) * layer->passes;
-        host->isa->lookup_add(lane, sum, weight, words, layer->passes, rows, input->planes[p], positive);
+        host->isa->lookup_add(lane, sum, weight, words, layer->passes, rows, input->planes[p], positive,
+                              p == 0);
     }
 }
 
@@ -142,7 +143,8 @@ void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *in
                       uint32_t block, uint32_t first, uint32_t rows, struct nt_host_lane *lane, int positive)
 {
     const uint8_t *weight = layer->weight + (size_t)block * layer->passes * NT_HOST_PASS * NT_HOST_COLUMN;
-    memset(positive ? lane->positive : lane->sum, 0, rows * sizeof lane->sum[0]);
+    if (input->by_events || input->n_planes == 0)
+        memset(positive ? lane->positive : lane->sum, 0, rows * sizeof lane->sum[0]);
     if (input->by_events)
         events_sums(host, input, weight, first, rows, lane, positive);
     else

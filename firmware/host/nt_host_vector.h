@@ -72,9 +72,9 @@ NT_INLINE bytes_v row_nibbles(const uint8_t *column, size_t part, int positive)
     return positive ? bytes_positive(nibbles) : nibbles;
 }
 
-/* Sums of 16-bit pairs of bytes, whole and of the odd bytes alone, to 32-bit sums: adds them times 2^plane and clears
-   nothing. `whole` and `odd` belong to vector `part` of the row. */
-NT_INLINE void halves_spill(uint32_t *sum, size_t part, halves_v whole, halves_v odd, unsigned plane)
+/* Sums of 16-bit pairs of bytes, whole and of the odd bytes alone, as 32-bit sums times 2^plane: added to `sum`, or, when
+   `fresh`, in its place. `whole` and `odd` belong to vector `part` of the row. */
+NT_INLINE void halves_spill(uint32_t *sum, size_t part, halves_v whole, halves_v odd, unsigned plane, int fresh)
 {
     halves_v even = whole - (odd << 8);
     uint16_t lanes[2][NT_VECTOR_BYTES / 2];
@@ -84,7 +84,7 @@ NT_INLINE void halves_spill(uint32_t *sum, size_t part, halves_v whole, halves_v
     __builtin_memcpy(lanes[1], &odd, sizeof odd);
     for (unsigned half = 0; half < 2; half++)
         for (size_t i = 0; i < NT_VECTOR_BYTES / 2; i++)
-            at[32 * half + i] += (uint32_t)lanes[half][i] << plane;
+            at[32 * half + i] = (fresh ? 0 : at[32 * half + i]) + ((uint32_t)lanes[half][i] << plane);
 }
 
 #endif
