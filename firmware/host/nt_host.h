@@ -60,4 +60,12 @@ int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, c
                   const struct nt_learn_state *state, const uint8_t *plus, const uint8_t *minus, const int64_t *labels,
                   uint32_t samples);
 
+/* A whole learning step of the ideal chip, from `state` and events to `state`: dithered codes, their gains in the table
+   `gain_q12`, spikes, errors. `points` are three of `host`, set to the nominal chip at any codes; their gains are changed.
+   Results as nt_host_learn. */
+int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_learn_settings *settings, const uint16_t *gain_q12,
+                         struct nt_host_point *const *points, const struct nt_learn_state *state,
+                         const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
+
 #endif

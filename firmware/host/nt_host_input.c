@@ -54,6 +54,7 @@ int nt_host_input_count(struct nt_host *host, struct nt_host_input *input)
     if (!input->offset)
         return NT_ERROR_SPACE;
     input->ones = 0;
+    input->most = 0;
     for (uint32_t r = 0; r < input->rows; r++) {
         uint32_t events = 0;
         for (uint32_t p = 0; p < input->n_planes; p++) {
@@ -62,6 +63,7 @@ int nt_host_input_count(struct nt_host *host, struct nt_host_input *input)
             input->ones += ones;
         }
         input->offset[r] = 8 * events;
+        input->most = 8 * events > input->most ? 8 * events : input->most;
     }
     return NT_OK;
 }

@@ -17,6 +17,7 @@ struct nt_host_input {
     uint32_t n_planes;
     uint8_t planes[NT_HOST_PLANES]; /* the power of two of each plane */
     uint32_t *offset;   /* per row: 8 * events */
+    uint32_t most;      /* the largest offset: |sum| of every neuron stays below it */
     uint64_t ones;      /* of all rows and planes */
     int by_events;      /* how the sums are to be made */
     uint32_t *words;    /* look-up: per plane and tile, pass by pass, one word per row */

@@ -49,7 +49,11 @@ struct nt_host_cells {
     const int32_t *works;    /* -1, or 0 for a neuron that ignores its threshold */
     const int32_t *stuck;    /* -1 for one that spikes at every step */
     int32_t refractory;
-    int is_split; /* some gain_exc differs from gain_inh */
+    int is_split;     /* some gain_exc differs from gain_inh */
+    int drive_fits;   /* no product of sum and gain leaves 32 bits in this run */
+    int leak_is_even; /* every leak is the same shift, or none (mask 0), and nothing is refractory */
+    int32_t leak_shift;
+    int32_t leak_mask;
 };
 
 /* Rows that run through a block: row r of `sum` serves time steps r * repeat to r * repeat + repeat - 1 of the tile. */

@@ -26,7 +26,7 @@ struct nt_host_buffer {
 };
 
 enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_SEGMENTS,
-       BUFFER_ERRORS, BUFFER_QUADS, BUFFER_DOTS, BUFFER_TOTALS, BUFFERS };
+       BUFFER_ERRORS, BUFFER_QUADS, BUFFER_DOTS, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;
@@ -41,6 +41,7 @@ struct nt_host {
 struct nt_host_point_layer {
     struct nt_host_cells cells; /* of the first block */
     uint64_t noise_key;
+    int32_t gains; /* OR of all: no gain is larger */
     uint32_t entries;
     int32_t *values; /* all arrays of the layer, one after the other */
 };
@@ -58,6 +59,10 @@ void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes)
 
 /* Fills `weight`, `strips` and `largest` of a layer from its rows. */
 void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight);
+
+/* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
+void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
+                             const uint8_t *codes);
 
 /* Calls `job(context, index, lane)` for index 0 to count - 1 on up to `threads` threads, `lane` below that number. */
 void nt_host_parallel(void (*job)(void *context, uint32_t index, uint32_t lane), void *context, uint32_t count,

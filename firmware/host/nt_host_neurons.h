@@ -124,6 +124,8 @@ struct step_kind {
     int noisy;
     int timed; /* more than one step: membranes and holds count */
     int shown; /* membranes are asked for */
+    int fits;  /* products of the drive fit 32 bits */
+    int even;  /* one leak for all, as a shift, and no refractory time */
 };
 
 NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cells *cells, const uint32_t *sum,
@@ -139,12 +141,17 @@ NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cell
         ints_v inh = total - exc;
         drive = drive_split_q8(exc + (bias & (bias > 0)), gain, inh + (bias & (bias < 0)),
                                ints_load(cells->gain_inh_q12 + i));
+    } else if (kind.fits) {
+        drive = ((total + bias) * gain) >> 4;
     } else {
         drive = drive_q8(total + bias, gain);
     }
     ints_v membrane = drive;
     ints_v hold = {0};
-    if (kind.timed) {
+    if (kind.timed && kind.even) {
+        ints_v before = ints_load(state->membrane + i);
+        membrane = ints_add(before - ((before >> cells->leak_shift) & cells->leak_mask), drive);
+    } else if (kind.timed) {
         hold = ints_load(state->hold + i);
         membrane = ints_add(leaked_q8(ints_load(state->membrane + i), ints_load(cells->leak_q16 + i)),
                             drive & (ints_v)(hold == 0));
@@ -153,16 +160,18 @@ NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cell
     if (kind.noisy)
         seen = ints_add(membrane, noise_scale(ints_load(draw + i), ints_load(cells->sigma_q8 + i)));
     ints_v spike = (ints_v)(seen >= ints_load(cells->threshold_q8 + i));
-    if (kind.timed)
+    if (kind.timed && !kind.even)
         spike &= (ints_v)(hold == 0);
     spike = (spike & ints_load(cells->works + i)) | ints_load(cells->stuck + i);
     if (kind.shown)
         vector_store(compared + i, (bytes_v)seen);
     if (kind.shown || kind.timed)
         vector_store(state->membrane + i, (bytes_v)(membrane & ~spike));
-    if (kind.timed) {
+    if (kind.timed && !kind.even) {
         ints_v rest = hold + (hold > 0);
         vector_store(state->hold + i, (bytes_v)ints_choose(spike, (ints_v){0} + cells->refractory, rest));
+    }
+    if (kind.timed) {
         vector_store(state->count + i, (bytes_v)(ints_load(state->count + i) - spike));
     }
     spikes_store(spikes, i, spike);
@@ -232,20 +241,25 @@ static void neurons_run(struct nt_host_state *state, const struct nt_host_cells 
 {
     int noisy = cells->sigma_q8 != 0;
     int shown = out->compared_q8 || out->membrane_q8;
-    if (rows->steps > 1 && cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 1, 1});
+    int plain = !cells->is_split && !noisy && cells->drive_fits;
+    if (rows->steps > 1 && plain && cells->leak_is_even && !shown)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .fits = 1, .even = 1});
+    else if (rows->steps > 1 && cells->is_split)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .timed = 1, .shown = 1});
     else if (rows->steps > 1 && noisy)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 1, 1, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .timed = 1, .shown = 1});
     else if (rows->steps > 1)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 1, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .shown = 1});
     else if (cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){1, noisy, 0, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .shown = 1});
+    else if (noisy && cells->drive_fits && !shown)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .fits = 1});
     else if (noisy)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 1, 0, 1});
-    else if (shown)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 0, 1});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .shown = 1});
+    else if (plain && !shown)
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.fits = 1});
     else
-        neurons_run_as(state, cells, rows, out, (struct step_kind){0, 0, 0, 0});
+        neurons_run_as(state, cells, rows, out, (struct step_kind){.shown = 1});
 }
 
 #endif

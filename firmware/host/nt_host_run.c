@@ -9,6 +9,7 @@
 #define STEPS_MAX 255u
 /* Work that a second thread must have to pay for its start. */
 #define THREAD_NS 100e3
+#define BIAS_MOST 32768u
 #define RASTER_BYTES (NT_HOST_BLOCK / 8)
 
 struct layer_run {
@@ -49,6 +50,8 @@ static struct nt_host_cells block_cells(const struct layer_run *run, uint32_t po
     if (cells.sigma_q8)
         cells.sigma_q8 += at;
     cells.is_split = run->is_split;
+    cells.drive_fits = ((uint64_t)run->input->most + BIAS_MOST) * (uint64_t)run->points[point]->layers[run->index].gains <=
+                       INT32_MAX;
     return cells;
 }
 

@@ -30,7 +30,7 @@ from nt_model.engine import Forward
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
-from nt_model.operating import Operating
+from nt_model.operating import Operating, ideal_operating
 
 __all__ = [
     "KERNELS",
@@ -130,6 +130,25 @@ class CoreEngine:
         with self._lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
+
+    def learn_nominal(
+        self, state: LearnState, x: ByteArray, labels: NDArray[np.int64], settings: LearnSettings
+    ) -> LearnState:
+        """A whole step of rule `dmn` on the ideal chip: x (B, T, M) read out at the codes of `state`, dithered up and
+        down, then `learn`. Labels are (B,) int64."""
+        events = checked_events(self.image, x)
+        if len(events) != len(labels):
+            raise UsageError("samples and labels differ in length", evidence=f"{len(x)} and {len(labels)}")
+        check_state(self.image, state)
+        if isinstance(self.array, HostArray):
+            after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
+            with self._lock:
+                if self.array.learn_nominal(after, events, np.ascontiguousarray(labels, np.int64), settings):
+                    return after
+        points = [state.codes, *(learn.dithered_codes(self.image, state.codes, settings, sign) for sign in (1, -1))]
+        operating = [ideal_operating(self.image, codes) for codes in points]
+        spikes = self.forward_dithered(operating[0], operating[1], operating[2], events, 0)
+        return self.learn(state, spikes, labels, settings)
 
     def dithered_codes(self, codes: ByteArray, settings: LearnSettings, sign: int) -> ByteArray:
         """Codes of the dithered read-out, as `learn.dithered_codes`; `sign` is +1 or -1."""

@@ -44,6 +44,7 @@ HOST_UNITS = (
     "nt_host_prepare",
     "nt_host_run",
     "nt_host_sse2",
+    "nt_host_step",
 )
 """Kernels of hosts: the same source per instruction set; a unit for another processor is empty."""
 
@@ -106,6 +107,11 @@ int nt_host_run(struct nt_host *host, const struct nt_host_options *options, con
 int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
                   const struct nt_learn_state *state, const uint8_t *plus, const uint8_t *minus, const int64_t *labels,
                   uint32_t samples);
+
+int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_learn_settings *settings, const uint16_t *gain_q12,
+                         struct nt_host_point *const *points, const struct nt_learn_state *state,
+                         const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
 
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
 struct nt_frame_decoder { ...; };

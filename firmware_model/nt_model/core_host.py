@@ -10,10 +10,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nt_model.core_board import BOARD_KERNELS, BoardArray
 from nt_model.core_library import accepted, ffi, lib
 from nt_model.core_values import (
+    POINTS,
     BoundLayer,
     ByteArray,
     LearnBatch,
@@ -23,7 +25,7 @@ from nt_model.core_values import (
     check_operating,
 )
 from nt_model.errors import EnvironmentMissingError, UsageError
-from nt_model.image import Image
+from nt_model.image import CODE_DEFAULT, Image
 from nt_model.learn import LearnSettings, LearnState
 from nt_model.operating import Operating, ideal_operating
 
@@ -97,6 +99,17 @@ class HostOptions:
             raise UsageError(f"no path is called '{self.path}'", evidence=f"paths: {', '.join(PATHS)}")
 
 
+@dataclass(frozen=True)
+class _Bound:
+    """A call with all arguments in place, and what its pointers point into."""
+
+    call: Callable[[], int]
+    kept: list[Any]
+
+    def __call__(self) -> int:
+        return self.call()
+
+
 class HostArray:
     """See `CoreArray`. `kernel` is one of those available; sums exactly what the golden model sums."""
 
@@ -109,6 +122,8 @@ class HostArray:
         self._host = self._packed(image, kernel)
         self._points: WeakKeyDictionary[Operating, Any] = WeakKeyDictionary()
         self._board: BoardArray | None = None
+        self._gain = ffi.from_buffer("uint16_t[]", np.ascontiguousarray(image.gain))
+        self._step_points: list[Any] = []
 
     @staticmethod
     def _packed(image: Image, kernel: str) -> Any:
@@ -156,11 +171,12 @@ class HostArray:
         self, operating: list[Operating], x: ByteArray, first_step: int, results: Results
     ) -> Callable[[], int]:
         """The same run as a call without arguments, pointers and all bound once: what changes in `x` between calls is
-        seen, and `results` is written anew. The caller keeps `operating` alive and calls from one thread at a time."""
+        seen, and `results` is written anew. One thread at a time."""
         samples, steps, _ = x.shape
-        points = ffi.new("struct nt_host_point *[]", [self.point(one) for one in operating])
+        kept = [self.point(one) for one in operating]
+        points = ffi.new("struct nt_host_point *[]", kept)
         bound = (ffi.from_buffer("uint8_t[]", x), samples, steps, first_step % 2**64, results.as_response())
-        return partial(lib.nt_host_run, self._host, self._options, points, len(operating), *bound)
+        return _Bound(partial(lib.nt_host_run, self._host, self._options, points, len(operating), *bound), kept)
 
     def run_nominal(self, codes: ByteArray, events: ByteArray, results: Results) -> None:
         """The ideal chip at `codes`."""
@@ -183,16 +199,44 @@ class HostArray:
                 self._board = BoardArray(self._image, 0, "wide")
             self._board.learn(state, batch, settings)
 
+    def learn_nominal(
+        self, state: LearnState, events: ByteArray, labels: NDArray[np.int64], settings: LearnSettings
+    ) -> bool:
+        """Dithered read-out and learning step of the ideal chip in one call, in place on `state`.
+
+        Returns:
+            False, and nothing is changed, where an error would leave 32 bits.
+        """
+        if not self._step_points:
+            nominal = ideal_operating(self._image, np.full(self._image.n_codes, CODE_DEFAULT, np.uint8))
+            self._step_points = [self._new_point(nominal) for _ in range(POINTS)]
+        result = lib.nt_host_step_nominal(
+            self._host,
+            self._options,
+            c_settings(settings),
+            self._gain,
+            self._step_points,
+            c_state(state),
+            ffi.from_buffer("uint8_t[]", events),
+            ffi.from_buffer("int64_t[]", labels),
+            events.shape[0],
+            events.shape[1],
+        )
+        return accepted("nt_host_step_nominal", result) != _TOO_WIDE
+
     def point(self, operating: Operating) -> Any:
         """`operating` laid out for the kernels; kept as long as it lives."""
         point = self._points.get(operating)
         if point is None:
-            check_operating(operating, self._sizes)
-            point = ffi.gc(_there(lib.nt_host_point_new(self._host)), lib.nt_host_point_free)
-            for index, (layer, size) in enumerate(zip(operating.layers, self._sizes, strict=True)):
-                bound = BoundLayer(layer, size)
-                lib.nt_host_point_set(point, index, ffi.new("struct nt_layer_operating *", bound.fields), size)
-            self._points[operating] = point
+            point = self._points[operating] = self._new_point(operating)
+        return point
+
+    def _new_point(self, operating: Operating) -> Any:
+        check_operating(operating, self._sizes)
+        point = ffi.gc(_there(lib.nt_host_point_new(self._host)), lib.nt_host_point_free)
+        for index, (layer, size) in enumerate(zip(operating.layers, self._sizes, strict=True)):
+            bound = BoundLayer(layer, size)
+            lib.nt_host_point_set(point, index, ffi.new("struct nt_layer_operating *", bound.fields), size)
         return point
 
 

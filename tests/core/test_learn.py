@@ -14,6 +14,7 @@ from nt_model.engine import NumpyEngine
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
+from nt_model.operating import ideal_operating
 from tests.core.cases import RunChoice, build_image, differing, image_choices, run_choices, seeds, settings_of_rule
 from tests.core.test_array import choice_of, few, many
 
@@ -63,6 +64,21 @@ def test_steps_in_a_loop_with_the_chip_stay_identical(choice: RunChoice, setting
             state = engine.learn(state, spikes, labels, settings)
         ends.append(state)
     assert differing(*ends, STATE) == []
+
+
+@few
+@given(run_choices, settings_of_rule)
+def test_step_of_the_ideal_chip_in_one_call(choice: RunChoice, settings: LearnSettings) -> None:
+    image, events = choice.build()
+    engine, golden = choice.engine(image), NumpyEngine(image)
+    ours = theirs = LearnState.at(choice.codes(image))
+    labels = np.random.default_rng(1).integers(0, image.n_classes, choice.batch)
+    for _ in range(3):
+        codes = [theirs.codes, *(dithered_codes(image, theirs.codes, settings, sign) for sign in (1, -1))]
+        spikes = golden.forward_dithered(*(ideal_operating(image, one) for one in codes), events, 0)
+        theirs = golden.learn(theirs, spikes, labels, settings)
+        ours = engine.learn_nominal(ours, events, labels, settings)
+        assert differing(ours, theirs, STATE) == []
 
 
 @many

@@ -15,7 +15,7 @@ from nt_model.core_values import Results
 from nt_model.corner import CORNERS
 from nt_model.errors import EnvironmentMissingError
 from nt_model.image import CODE_DEFAULT, Image
-from nt_model.learn import LearnSettings, LearnState, dithered_codes
+from nt_model.learn import LearnSettings, LearnState
 from nt_model.operating import Operating, ideal_operating
 from nt_model.silicon import Silicon
 
@@ -75,12 +75,7 @@ class Subject:
             self.array.prepared([point], x, 0, results) for x in batches(self.spec, batch, steps, self.rotation(batch))
         ]
 
-        def call(index: int) -> object:
-            return calls[index % len(calls)]()
-
-        # Bound calls point at what these keep alive.
-        call.kept = (point, results)  # type: ignore[attr-defined]
-        return call
+        return lambda index: calls[index % len(calls)]()
 
     @staticmethod
     def rotation(batch: int) -> int:
@@ -88,19 +83,14 @@ class Subject:
         return 64 if batch == 1 else ROTATION
 
     def learning_step(self, batch: int) -> Callable[[int], object]:
-        """The whole step of rule `dmn`: dithered codes, three operating points, forward pass, errors, moves of the
-        codes, which the next call starts from. Through the engine, arrays and checks and all."""
+        """The whole step of rule `dmn` on the ideal chip: dithered codes, three operating points, forward pass, errors,
+        moves of the codes. From the same codes each time: random labels would drive the activity away."""
         settings = LearnSettings()
         inputs = batches(self.spec, batch, 1, ROTATION)
         labels = np.random.default_rng(2).integers(0, self.image.n_classes, (ROTATION, batch))
-        state = [LearnState.at(self.codes)]
+        state = LearnState.at(self.codes)
 
         def call(index: int) -> object:
-            # From the same codes each time: a loop over random labels would drive activity away.
-            codes = state[0].codes
-            points = [codes, *(dithered_codes(self.image, codes, settings, sign) for sign in (1, -1))]
-            operating = [ideal_operating(self.image, one) for one in points]
-            spikes = self.engine.forward_dithered(operating[0], operating[1], operating[2], inputs[index % ROTATION], 0)
-            return self.engine.learn(state[0], spikes, labels[index % ROTATION], settings)
+            return self.engine.learn_nominal(state, inputs[index % ROTATION], labels[index % ROTATION], settings)
 
         return call
