@@ -104,7 +104,7 @@ class _Bound:
     """A call with all arguments in place, and what its pointers point into."""
 
     call: Callable[[], int]
-    kept: list[Any]
+    kept: list[object]
 
     def __call__(self) -> int:
         return self.call()
@@ -176,7 +176,9 @@ class HostArray:
         kept = [self.point(one) for one in operating]
         points = ffi.new("struct nt_host_point *[]", kept)
         bound = (ffi.from_buffer("uint8_t[]", x), samples, steps, first_step % 2**64, results.as_response())
-        return _Bound(partial(lib.nt_host_run, self._host, self._options, points, len(operating), *bound), kept)
+        return _Bound(
+            partial(lib.nt_host_run, self._host, self._options, points, len(operating), *bound), [kept, x, results]
+        )
 
     def run_nominal(self, codes: ByteArray, events: ByteArray, results: Results) -> None:
         """The ideal chip at `codes`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -35,18 +37,25 @@ def _threshold_q8(inputs: int, activity: float, share: float) -> int:
     return max(1, int(256 * deviation * NormalDist().inv_cdf(1 - share)))
 
 
+@lru_cache(maxsize=2)
+def _weights(sizes: tuple[int, ...], seed: int) -> tuple[NDArray[np.int8], ...]:
+    """Weights -7..7 of each layer, (N, M) int8; shared by the networks of one size."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.integers(-7, 8, (above, below), np.int8) for below, above in pairwise(sizes))
+
+
 def random_image(spec: NetworkSpec, seed: int = 0) -> Image:
     """A network of `spec` with random 4-bit weights."""
-    rng = np.random.default_rng(seed)
     layers = []
-    pairs = list(zip(spec.sizes, spec.sizes[1:], strict=False))
-    for index, ((inputs, neurons), domain) in enumerate(zip(pairs, own_domains(spec.sizes[1:]), strict=True)):
-        is_last = index == len(pairs) - 1
+    weights = _weights(spec.sizes, seed)
+    for index, (weight, domain) in enumerate(zip(weights, own_domains(spec.sizes[1:]), strict=True)):
+        neurons, inputs = weight.shape
+        is_last = index == len(weights) - 1
         share = spec.output_activity if is_last and spec.output_activity else spec.activity
         threshold = _threshold_q8(inputs, spec.activity, share)
         layers.append(
             Layer(
-                rng.integers(-7, 8, (neurons, inputs), np.int8),
+                weight,
                 np.zeros(neurons, np.int16),
                 np.full(neurons, threshold, np.int32),
                 domain,

@@ -26,73 +26,65 @@ class Plan:
     small: bool
 
 
-def _large_own(plan: Plan) -> list[Row]:
+def _large_own(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(LARGE))
-    return [
-        *roofline_rows(subject, plan.rounds),
-        *memory_rows(subject),
-        *silicon_rows(subject, plan.rounds),
-        *kernel_rows(subject, plan.rounds),
-        *threads_rows(subject, plan.rounds),
-    ]
+    yield from roofline_rows(subject, plan.rounds)
+    yield from memory_rows(subject)
+    yield from silicon_rows(subject, plan.rounds)
+    yield from kernel_rows(subject, plan.rounds)
+    yield from threads_rows(subject, plan.rounds)
 
 
-def _large_forward(plan: Plan) -> list[Row]:
+def _large_forward(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(LARGE))
     peer = TorchNetwork(subject.image, quantised=True)
-    rows = []
     for batch, targets in ((64, {"float32": 22, "int_mm": 3.2, "dynamic": 2.5}), (1, {"float32": 24, "dynamic": 5})):
         times = forward_times(subject, peer, batch, plan.rounds)
-        rows += [ratio(f"forward {batch}", times, name, target) for name, target in targets.items()]
-    return rows
+        for name, target in targets.items():
+            yield ratio(f"forward {batch}", times, name, target)
 
 
-def _large_sparse(plan: Plan) -> list[Row]:
-    rows = []
+def _large_sparse(plan: Plan) -> Iterator[Row]:
     for activity in (0.05, 0.1):
         subject = Subject.build(NetworkSpec(LARGE, activity))
         times = forward_times(subject, TorchNetwork(subject.image, quantised=False), 64, plan.rounds)
-        rows.append(ratio(f"forward 64, {activity:.0%} active", times, "float32", 40))
-    return rows
+        yield ratio(f"forward 64, {activity:.0%} active", times, "float32", 40)
 
 
-def _large_steps(plan: Plan) -> list[Row]:
-    rows = []
+def _large_steps(plan: Plan) -> Iterator[Row]:
     for figure, share, target in (("8-bit errors", FEW_OUTPUTS, 16), ("16-bit errors", 0.0, 14)):
         subject = Subject.build(NetworkSpec(LARGE, output_activity=share))
         times = step_times(subject, TorchNetwork(subject.image, quantised=False), 64, plan.rounds)
-        rows.append(ratio(f"learning step 64, {figure}", times, "float32", target))
-    return rows
+        yield ratio(f"learning step 64, {figure}", times, "float32", target)
 
 
-def _large_lif(plan: Plan) -> list[Row]:
+def _large_lif(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(LARGE, leak=4))
     peer = TorchNetwork(subject.image, quantised=False)
-    return [ratio("LIF, 16 steps, batch 64", lif_times(subject, peer, 64, max(1, plan.rounds // 3)), "torch_loop", 26)]
+    yield ratio("LIF, 16 steps, batch 64", lif_times(subject, peer, 64, max(1, plan.rounds // 3)), "torch_loop", 26)
 
 
-def _small_own(plan: Plan) -> list[Row]:
+def _small_own(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(SMALL))
-    return [*silicon_rows(subject, 3 * plan.rounds), *call_rows(subject, 3 * plan.rounds)]
+    yield from silicon_rows(subject, 3 * plan.rounds)
+    yield from call_rows(subject, 3 * plan.rounds)
 
 
-def _small_versus(plan: Plan) -> list[Row]:
+def _small_versus(plan: Plan) -> Iterator[Row]:
     rounds = 3 * plan.rounds
     subject = Subject.build(NetworkSpec(SMALL))
     peer = TorchNetwork(subject.image, quantised=False)
     lif = Subject.build(NetworkSpec(SMALL, leak=4))
     lif_peer = TorchNetwork(lif.image, quantised=False)
-    return [
-        ratio("forward 64", forward_times(subject, peer, 64, rounds), "float32", 14),
-        ratio("learning step 64", step_times(subject, peer, 64, rounds), "float32", 11),
-        ratio("forward 1", forward_times(subject, peer, 1, rounds), "float32", 10),
-        ratio("LIF, 16 steps, batch 64", lif_times(lif, lif_peer, 64, rounds), "torch_loop", 21),
-    ]
+    yield ratio("forward 64", forward_times(subject, peer, 64, rounds), "float32", 14)
+    yield ratio("learning step 64", step_times(subject, peer, 64, rounds), "float32", 11)
+    yield ratio("forward 1", forward_times(subject, peer, 1, rounds), "float32", 10)
+    yield ratio("LIF, 16 steps, batch 64", lif_times(lif, lif_peer, 64, rounds), "torch_loop", 21)
 
 
 def groups(plan: Plan) -> Iterator[tuple[str, Row]]:
     """Network and row, as they are measured."""
-    parts: list[tuple[str, bool, Callable[[Plan], list[Row]]]] = [
+    parts: list[tuple[str, bool, Callable[[Plan], Iterator[Row]]]] = [
         ("large", plan.large, _large_own),
         ("large", plan.large and plan.torch, _large_forward),
         ("large", plan.large and plan.torch, _large_sparse),
