@@ -7,8 +7,9 @@
 /* Columns whose byte lanes cannot overflow: 17 * 15 = 255; 256 such groups fill the 16-bit lanes: 65,280. */
 #define EVENT_GROUP 17u
 #define EVENTS_SPILL (256u * EVENT_GROUP)
-/* How far ahead columns are asked for: they come from memory at batch 1. */
-#define EVENTS_AHEAD 24u
+/* How far ahead columns are asked for: they come from memory at batch 1. Into the second-level cache, which can wait for
+   more lines at a time than the first. */
+#define EVENTS_AHEAD 64u
 
 /* What to fetch while a list is added up: the columns further down the list, or a stretch of those that the rows of a
    tile will share next. */
@@ -36,7 +37,7 @@ NT_INLINE void event_group_add(halves_v *whole, halves_v *odd, const struct even
         sum[part] = (bytes_v){0};
     for (size_t e = first; e < first + count; e++) {
         const uint8_t *column = fetch->block + (size_t)inputs[e] * NT_HOST_COLUMN;
-        __builtin_prefetch(event_fetched(fetch, e));
+        __builtin_prefetch(event_fetched(fetch, e), 0, 2);
 #pragma GCC unroll 8
         for (size_t part = 0; part < ROW_VECTORS; part++)
             sum[part] += row_nibbles(column, part, positive);

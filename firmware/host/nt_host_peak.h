@@ -43,7 +43,7 @@ static uint32_t memory_read(const uint8_t *data, size_t bytes)
     for (size_t i = 0; i < bytes; i += 8 * NT_VECTOR_BYTES) {
         /* Two pages ahead, as far as the kernels' own reads are spread. */
         for (size_t line = 0; line < 8 * NT_VECTOR_BYTES; line += NT_HOST_COLUMN)
-            __builtin_prefetch(data + i + line + 8192);
+            __builtin_prefetch(data + i + line + 8192, 0, 2);
 #pragma GCC unroll 8
         for (unsigned k = 0; k < 8; k++)
             sum[k] += (words_v)bytes_load(data + i + k * NT_VECTOR_BYTES);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -15,6 +16,18 @@ from nt_host.cli.options import json_option, option
 from nt_host.cli.output import Output
 
 NO_TORCH = "torch is not installed: only our own figures are measured; `pip install 'nt-host[pretrain]'` adds the peers"
+
+
+def processor_name() -> str:
+    """What the processor calls itself, with family and model where the operating system tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    known = {key.strip(): value.strip() for key, value in found.items()}
+    name = known.get("model name", platform.machine())
+    return f"{name}, family {known['cpu family']}, model {known['model']}" if "cpu family" in known else name
 
 
 @click.command()
@@ -34,10 +47,12 @@ def bench(network: str, rounds: int, as_json: bool) -> None:
     kernel = host_kernel()
     output.record(
         "machine",
-        processor=platform.processor() or platform.machine(),
+        processor=processor_name(),
         cpus=os.cpu_count(),
         kernel=kernel,
         load=os.getloadavg()[0],
+        rounds=rounds,
+        torch=torch,
     )
     table = Table("network", "figure", "measured", "target", "", "times", title=f"kernels: {kernel}")
     for name, row in groups(Plan(rounds, torch, network != "small", network != "large")):

@@ -1,0 +1,69 @@
+"""Writes the table of `nt-host bench --json` into docs/performance.md, between its markers.
+
+Usage: nt-host bench --json > docs/results/bench.jsonl && python bench/kernels.py docs/results/bench.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from nt_host.benchmark.row import Row
+
+DOCUMENT = Path("docs", "performance.md")
+BEGIN = "<!-- kernels: printed by bench/kernels.py; do not edit -->"
+END = "<!-- kernels: end -->"
+HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Records of an NDJSON file, in order."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def figure_line(record: dict[str, Any]) -> str:
+    """One row of the Markdown table."""
+    row = Row(
+        record["figure"],
+        record["value"],
+        record["unit"],
+        record["target"],
+        record["lower_is_better"],
+        record["detail"],
+    )
+    cells = (record["network"], row.figure, row.value_text, row.target_text, row.verdict, row.detail)
+    return "| " + " | ".join(cells) + " |"
+
+
+def section(records: list[dict[str, Any]]) -> str:
+    """The generated section, markers included."""
+    machine = next(record for record in records if record["kind"] == "machine")
+    intro = (
+        f"Printed by `nt-host bench --json` on {machine['processor']}, {machine['cpus']} cores, kernels "
+        f"`{machine['kernel']}`, load {machine['load']:.1f} at the start. Medians of {machine['rounds']} turns, "
+        "cases in turns in one process, samples rotating; times are CPU time of the one thread unless a line says wall "
+        "time. large is 25088-4096-4096-1000 (123.6 million synapses, 61.8 MB at 4 bits), small 784-512-256-10; random "
+        "weights, binary inputs of which 25 % are active, thresholds set so that as many neurons spike."
+    )
+    lines = [figure_line(record) for record in records if record["kind"] == "figure"]
+    return "\n".join((BEGIN, "", "# The kernels of a host", "", intro, "", HEAD, *lines, "", END))
+
+
+def replaced(text: str, fresh: str) -> str:
+    """`text` with its section replaced, or appended where there is none."""
+    if BEGIN not in text:
+        return text.rstrip("\n") + "\n\n" + fresh + "\n"
+    before, rest = text.split(BEGIN, 1)
+    return before + fresh + rest.split(END, 1)[1]
+
+
+def main(arguments: list[str]) -> None:
+    records = [record for name in arguments for record in read_records(Path(name))]
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    DOCUMENT.write_text(replaced(text, section(records)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
