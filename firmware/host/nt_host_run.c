@@ -170,7 +170,8 @@ static uint32_t threads_for(const struct layer_run *run, const struct nt_host_op
 }
 
 /* The raster of the layer just run becomes the input of the next. */
-static int raster_hand_up(struct layer_run *run, struct nt_host_input *input, uint32_t samples)
+static int raster_hand_up(struct nt_host *host, const struct layer_run *run, struct nt_host_input *input,
+                          uint32_t samples)
 {
     input->bits = run->raster;
     input->stride = run->raster_stride;
@@ -178,7 +179,7 @@ static int raster_hand_up(struct layer_run *run, struct nt_host_input *input, ui
     input->repeat = 1;
     input->n_planes = 1;
     input->planes[0] = 0;
-    return nt_host_input_count((struct nt_host *)run->host, input);
+    return nt_host_input_count(host, input);
 }
 
 static int raster_reserve(struct nt_host *host, struct layer_run *run, uint32_t samples)
@@ -209,7 +210,7 @@ static int chunk_run(struct nt_host *host, const struct nt_host_options *options
             return result;
         nt_host_parallel(block_run, run, run->layer->n_blocks, threads_for(run, options));
         if (run->raster)
-            result = raster_hand_up(run, &input, samples);
+            result = raster_hand_up(host, run, &input, samples);
     }
     return result;
 }

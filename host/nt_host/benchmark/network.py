@@ -34,7 +34,7 @@ class NetworkSpec:
 def _threshold_q8(inputs: int, activity: float, share: float) -> int:
     """Threshold that `share` of the neurons reach: sums of random weights are nearly normal."""
     deviation = float(np.sqrt(inputs * activity * MEAN_SQUARE))
-    return max(1, int(256 * deviation * NormalDist().inv_cdf(1 - share)))
+    return max(1, int(256 * deviation * NormalDist().inv_cdf(1 - min(share, 0.5))))
 
 
 @lru_cache(maxsize=2)
