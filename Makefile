@@ -59,6 +59,14 @@ fuzz: $(VENV)/.installed
 
 TEST_NEEDS := tools $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
 
+# The NEON kernels by cross compiler and user-mode emulator; optional, skipped by `make test` where they are missing.
+NEON_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+.PHONY: neon
+neon: $(VENV)/.installed-dev
+	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	  { echo "error: try: apt-get install --no-install-recommends $(NEON_PACKAGES)" >&2; exit 3; }
+	$(BIN)/python -m pytest -m neon tests/core
+
 demo: $(VENV)/.installed
 	$(BIN)/nt-host demo
 
