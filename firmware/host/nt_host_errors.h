@@ -82,29 +82,24 @@ static void errors_dot(int32_t *dot, const uint8_t *strip, const int8_t *errors,
             errors_dot_as(dot, strip, errors, above, row, DOT_ROWS, first, 2);
 }
 
-/* What is left after `digit` digits, each -128..127, were taken off: adding 128 before each shift rounds as they do. */
-NT_INLINE int32_t error_digit(int32_t error, unsigned digit)
+/* Digit `digit` of errors up to 0x7F7F7F7F: adding 128 before each shift rounds as taking off -128..127 does. */
+NT_INLINE ints_v errors_digit(ints_v errors, unsigned digit)
 {
     for (unsigned k = 0; k < digit; k++)
-        error = (int32_t)(((int64_t)error + 128) >> 8);
-    return (int8_t)error;
+        errors = (errors + 128) >> 8;
+    return errors;
 }
 
-NT_INLINE void errors_spread_as(int8_t *out, const int32_t *errors, size_t count, unsigned digit)
-{
-    for (size_t i = 0; i < count; i += 4, out += 4 * NT_HOST_ERROR_ROWS)
-        for (size_t k = 0; k < 4; k++)
-            out[k] = (int8_t)error_digit(errors[i + k], digit);
-}
-
+/* Four neurons' bytes of one row stand together, those of the next row behind them. */
 static void errors_spread(int8_t *out, const int32_t *errors, size_t count, unsigned digit)
 {
-    if (digit == 0)
-        errors_spread_as(out, errors, count, 0);
-    else if (digit == 1)
-        errors_spread_as(out, errors, count, 1);
-    else
-        errors_spread_as(out, errors, count, digit);
+    for (size_t i = 0; i < count; i += LANES) {
+        uint32_t quads[LANES / 4];
+        lane_bytes_v bytes = __builtin_convertvector(errors_digit(ints_load(errors + i), digit), lane_bytes_v);
+        __builtin_memcpy(quads, &bytes, sizeof bytes);
+        for (size_t k = 0; k < LANES / 4 && i + 4 * k < count; k++)
+            __builtin_memcpy(out + (i / 4 + k) * 4 * NT_HOST_ERROR_ROWS, &quads[k], 4);
+    }
 }
 
 NT_INLINE uint32_t errors_gate_as(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,

@@ -57,13 +57,13 @@ NT_INLINE ints_v leaked_q8(ints_v membrane, ints_v leak)
     return membrane - (high + (ints_v)low);
 }
 
-/* (draw * sigma) >> 16: |draw| <= 2^17, sigma < 2^17. */
+/* (draw * sigma) >> 16: |draw| <= 2^17, sigma < 2^17, so that its upper half is 0 or 1. */
 NT_INLINE ints_v noise_scale(ints_v draw, ints_v sigma)
 {
     ints_v sigma_low = sigma & 0xFFFF;
     ints_v high = (draw >> 8) * sigma_low;
     ints_v low = ((draw & 255) * sigma_low) >> 8;
-    return draw * (sigma >> 16) + ((high + low) >> 8);
+    return (draw & -(sigma >> 16)) + ((high + low) >> 8);
 }
 
 /* SplitMix64 of the counter (nt_random.c), and the sum of its four 16-bit parts less their mean. */
