@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz       five minutes of each fuzzer (SECONDS=300)"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make bench      what the loop sends over a 921,600 baud line (docs/performance.md)"
+	@echo "make bench-host the simulator's kernels beside torch and the machine's limits (docs/performance.md)"
 	@echo "make docs       regenerate the generated parts of docs/"
 	@echo "make clean      remove the virtual environment and build products"
 
@@ -88,6 +89,13 @@ generate: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python bench/wire.py > docs/performance.md
 	@cat docs/performance.md
+
+.PHONY: bench-host
+bench-host: $(VENV)/.installed
+	$(BIN)/nt-host bench --json > docs/results/bench.jsonl.new
+	mv docs/results/bench.jsonl.new docs/results/bench.jsonl
+	$(BIN)/python bench/kernels.py docs/results/bench.jsonl
+	$(BIN)/python bench/scaling.py docs/img/scaling.png
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md

@@ -15,6 +15,17 @@ from nt_host.benchmark.row import Row
 DOCUMENT = Path("docs", "performance.md")
 BEGIN = "<!-- kernels: printed by bench/kernels.py; do not edit -->"
 END = "<!-- kernels: end -->"
+NOTES = """\
+*Look-up* (batches) is bound by reads of the first-level cache: a row of 64 bytes for every four inputs, 64 neurons and
+sample. *Event sums* (few active inputs, or batch 1) are bound by memory. Which of them a layer takes is decided by
+its activity. The share of the int8 peak exceeds 100 % because a look-up replaces four multiply-adds by one addition.
+The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
+processor the two move differently, so the ratios do not carry over.
+
+`NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
+with more than 100 us of work take a second thread. On a shared machine wall times depend on the neighbours.
+
+![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
 HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
 
 
@@ -48,7 +59,7 @@ def section(records: list[dict[str, Any]]) -> str:
         "weights, binary inputs of which 25 % are active, thresholds set so that as many neurons spike."
     )
     lines = [figure_line(record) for record in records if record["kind"] == "figure"]
-    return "\n".join((BEGIN, "", "# The kernels of a host", "", intro, "", HEAD, *lines, "", END))
+    return "\n".join((BEGIN, "", "# The kernels of a host", "", intro, "", HEAD, *lines, "", NOTES, "", END))
 
 
 def replaced(text: str, fresh: str) -> str:
