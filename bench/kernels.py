@@ -22,6 +22,8 @@ its activity. The share of the int8 peak exceeds 100 % because a look-up replace
 The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
 processor the two move differently, so the ratios do not carry over.
 
+Memory is that of the engine alone: the `Image` it is made from holds its weights as int8 arrays, twice the packed ones.
+
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with more than 100 us of work take a second thread. On a shared machine wall times depend on the neighbours.
 
