@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 from nt_host.benchmark.network import NetworkSpec
 from nt_host.benchmark.subject import Subject
@@ -74,6 +75,9 @@ def main(path: str) -> None:
             axis.loglog(panel.values, slope, ":", color="gray", label="proportional")
             axis.legend(frameon=False)
         axis.set_xlabel(panel.label)
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        if len(panel.values) < 3:
+            axis.set_xticks(panel.values, [f"{value:g}" for value in panel.values])
         axis.set_ylabel("forward pass, ms")
         axis.grid(True, which="major", alpha=0.3)
     figure.savefig(path, dpi=100)
