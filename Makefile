@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
-CORE_SOURCES := $(wildcard firmware/core/*.c firmware/core/*.h firmware_model/nt_model/core_build.py)
+CORE_SOURCES := $(wildcard firmware/core/*.[ch] firmware/host/*.[ch] firmware_model/nt_model/core_build.py)
 
 .PHONY: help demo test test-slow check tools firmware fuzz generate bench docs clean
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make bench      what the loop sends over a 921,600 baud line (docs/performance.md)"
 	@echo "make bench-calibration  100 chips at every corner against their silicon (hours of one core; resumable)"
+	@echo "make bench-host the simulator's kernels beside torch and the machine's limits (docs/performance.md)"
 	@echo "make docs       regenerate the generated parts of docs/"
 	@echo "make clean      remove the virtual environment and build products"
 
@@ -61,6 +62,14 @@ fuzz: $(VENV)/.installed
 
 TEST_NEEDS := tools $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
 
+# The NEON kernels by cross compiler and user-mode emulator; optional, skipped by `make test` where they are missing.
+NEON_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+.PHONY: neon
+neon: $(VENV)/.installed-dev
+	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	  { echo "error: try: apt-get install --no-install-recommends $(NEON_PACKAGES)" >&2; exit 3; }
+	$(BIN)/python -m pytest -m neon tests/core
+
 demo: $(VENV)/.installed
 	$(BIN)/nt-host demo
 
@@ -80,12 +89,17 @@ generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate
 
 bench: $(VENV)/.installed
-	$(BIN)/python bench/wire.py > docs/performance.md
-	@cat docs/performance.md
+	$(BIN)/python bench/wire.py
 
 .PHONY: bench-calibration
 bench-calibration: $(VENV)/.installed
 	$(BIN)/python bench/calibration.py --out runs/calibration
+.PHONY: bench-host
+bench-host: $(VENV)/.installed
+	$(BIN)/nt-host bench --json > docs/results/bench.jsonl.new
+	mv docs/results/bench.jsonl.new docs/results/bench.jsonl
+	$(BIN)/python bench/kernels.py docs/results/bench.jsonl
+	$(BIN)/python bench/scaling.py docs/img/scaling.png
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md

@@ -1,12 +1,15 @@
 """Adaptation over a simulated 921,600 baud line with 1 ms turnaround: what the loop sends, and how busy the line is.
 
-Prints Markdown. Time is the link's own clock, so the figures do not depend on this machine. Never asserts.
+Writes its section of docs/performance.md. Time is the link's own clock, so the figures do not depend on this machine.
+Never asserts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from page import put
 
 from nt_hil.chip import Traffic
 from nt_hil.client import ChipClient
@@ -88,17 +91,14 @@ def row(case: Case) -> str:
 
 
 def main() -> None:
-    print("<!-- Printed by `make bench`; do not edit. -->\n\n# The wire\n")
-    print(
+    intro = (
         f"Adapting the digits image ({STEPS} steps of 16 samples, 200 samples loaded once) over a simulated line of "
         f"{BAUD:,} baud, 8N1, full duplex, {1000 * TURNAROUND_S:.0f} ms turnaround. *Busy* is the share of the time in "
         "which the line was sending in at least one direction, *one way* that of the busier direction alone. In the "
         "host loop the codes travel with the next samples, and the chip's answers wait for them: only one direction "
-        "sends at a time. The device loop sends up to 20 steps per exchange.\n"
+        "sends at a time. The device loop sends up to 20 steps per exchange."
     )
-    print(HEAD)
-    for case in CASES:
-        print(row(case))
+    put("wire", "\n".join(("# The wire", "", intro, "", HEAD, *map(row, CASES))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Recipe of the extension nt_model._core: the sources of firmware/core, bound by cffi in API mode.
+"""Recipe of the extension nt_model._core: firmware/core and firmware/host, bound by cffi in API mode.
 
 API mode compiles the calls and releases the GIL around each of them.
 """
@@ -11,6 +11,7 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = Path("firmware", "core")
+HOST = Path("firmware", "host")
 UNITS = (
     "nt_array",
     "nt_batch",
@@ -29,6 +30,23 @@ UNITS = (
     "nt_sha256",
 )
 """What the extension is made of; firmware/core also holds what only a board needs."""
+HOST_UNITS = (
+    "nt_host_avx2",
+    "nt_host_avx512",
+    "nt_host_dispatch",
+    "nt_host_input",
+    "nt_host_learn",
+    "nt_host_model",
+    "nt_host_neon",
+    "nt_host_pack",
+    "nt_host_parallel",
+    "nt_host_point",
+    "nt_host_prepare",
+    "nt_host_run",
+    "nt_host_sse2",
+    "nt_host_step",
+)
+"""Kernels of hosts: the same source per instruction set; a unit for another processor is empty."""
 
 DECLARATIONS = """
 struct nt_image { uint32_t n_inputs; uint32_t n_neurons; uint32_t n_codes; uint32_t widest; uint16_t n_classes;
@@ -66,6 +84,35 @@ void nt_batch_learn(struct nt_learn *learn, const struct nt_learn_state *state, 
 void nt_learn_dither(const struct nt_image *image, const struct nt_learn_settings *settings, const uint8_t *codes,
                      int sign, uint8_t *out);
 
+struct nt_host_isa { const char *name; uint64_t (*dot_peak)(uint64_t loops);
+                     uint32_t (*memory_read)(const uint8_t *data, size_t bytes); ...; };
+const struct nt_host_isa *nt_host_isa_available(unsigned index);
+struct nt_host_source { uint32_t n_inputs; uint32_t n_neurons; const int8_t *weight; const int16_t *bias;
+                        const uint16_t *domain; uint8_t refractory; };
+struct nt_host;
+struct nt_host_point;
+struct nt_host_options { uint32_t threads; uint32_t path; };
+struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_source *layers, uint32_t n_layers,
+                            const uint16_t *readout, uint32_t n_codes);
+void nt_host_free(struct nt_host *host);
+size_t nt_host_weight_bytes(const struct nt_host *host);
+size_t nt_host_bytes(const struct nt_host *host);
+struct nt_host_point *nt_host_point_new(const struct nt_host *host);
+void nt_host_point_free(struct nt_host_point *point);
+void nt_host_point_set(struct nt_host_point *point, uint32_t layer, const struct nt_layer_operating *operating,
+                       uint32_t neurons);
+int nt_host_run(struct nt_host *host, const struct nt_host_options *options, const struct nt_host_point *const *points,
+                uint32_t n_points, const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step,
+                const struct nt_response *response);
+int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                  const struct nt_learn_state *state, const uint8_t *plus, const uint8_t *minus, const int64_t *labels,
+                  uint32_t samples);
+
+int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_learn_settings *settings, const uint16_t *gain_q12,
+                         struct nt_host_point *const *points, const struct nt_learn_state *state,
+                         const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
+
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
 struct nt_frame_decoder { ...; };
 int nt_frame_encode(const struct nt_frame *frame, uint8_t *out, size_t capacity);
@@ -80,6 +127,7 @@ PREAMBLE = """
 #include "nt_batch.h"
 #include "nt_crc32c.h"
 #include "nt_frame.h"
+#include "nt_host.h"
 
 static const struct nt_kernel *portable_kernel(void)
 {
@@ -100,11 +148,16 @@ def make_ffi(base: Path = Path(), flags: tuple[str, ...] = ("-O3", "-std=c11")) 
     builder.set_source(
         "nt_model._core",
         PREAMBLE,
-        sources=[str(base / CORE / f"{unit}.c") for unit in UNITS],
-        depends=[str(base / CORE / path.name) for path in sorted((ROOT / CORE).glob("*.h"))],
-        include_dirs=[str(base / CORE)],
-        extra_compile_args=list(flags),
-        extra_link_args=[flag for flag in flags if flag.startswith("-fsanitize")],
+        sources=[
+            *(str(base / CORE / f"{unit}.c") for unit in UNITS),
+            *(str(base / HOST / f"{unit}.c") for unit in HOST_UNITS),
+        ],
+        depends=[
+            str(base / folder / path.name) for folder in (CORE, HOST) for path in sorted((ROOT / folder).glob("*.h"))
+        ],
+        include_dirs=[str(base / CORE), str(base / HOST)],
+        extra_compile_args=[*flags, "-pthread", "-Wno-psabi"],
+        extra_link_args=["-pthread", *(flag for flag in flags if flag.startswith("-fsanitize"))],
     )
     return builder
 

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nt_model.core import KERNELS
+from nt_model.core import KERNELS, CoreEngine, HostOptions
+from nt_model.core_host import PATHS
 from nt_model.corner import CORNERS, Corner
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
@@ -187,6 +188,11 @@ class RunChoice:
     first_step: int
     block_neurons: int
     kernel: str
+    path: str
+    threads: int
+
+    def engine(self, image: Image) -> CoreEngine:
+        return CoreEngine(image, self.block_neurons, self.kernel, HostOptions(self.threads, self.path))
 
     def build(self) -> tuple[Image, ByteArray]:
         image = build_image(self.image)
@@ -213,6 +219,8 @@ run_choices = st.builds(
     first_step=st.one_of(st.integers(0, 1000), st.integers(2**40, 2**43)),
     block_neurons=st.sampled_from((0, 8, 24, 128)),
     kernel=st.sampled_from(KERNELS),
+    path=st.sampled_from(PATHS),
+    threads=st.sampled_from((1, 3)),
 )
 
 

@@ -45,7 +45,7 @@ def nominal(image: Image) -> Operating:
 def test_forward_pass_is_that_of_the_golden_model(choice: RunChoice) -> None:
     image, events = choice.build()
     operating = choice.operating(image, choice.codes(image))
-    ours = CoreEngine(image, choice.block_neurons, choice.kernel).forward(operating, events, choice.first_step)
+    ours = choice.engine(image).forward(operating, events, choice.first_step)
     golden = NumpyEngine(image).forward(operating, events, choice.first_step)
     assert differing(ours, golden, FORWARD) == []
 
@@ -56,7 +56,7 @@ def test_dithered_read_out_is_that_of_the_golden_model(choice: RunChoice) -> Non
     image, events = choice.build()
     codes = choice.codes(image)
     points = [choice.operating(image, np.roll(codes, shift), shift) for shift in range(3)]
-    ours = CoreEngine(image, choice.block_neurons, choice.kernel).forward_dithered(*points, events, choice.first_step)
+    ours = choice.engine(image).forward_dithered(*points, events, choice.first_step)
     golden = NumpyEngine(image).forward_dithered(*points, events, choice.first_step)
     assert differing(ours, golden, SPIKES) == []
 
@@ -66,7 +66,7 @@ def test_dithered_read_out_is_that_of_the_golden_model(choice: RunChoice) -> Non
 def test_board_without_silicon_reads_all_but_the_codes_in_the_image(choice: RunChoice) -> None:
     image, events = choice.build()
     codes = choice.codes(image)
-    ours = CoreEngine(image, choice.block_neurons, choice.kernel).forward_nominal(codes, events)
+    ours = choice.engine(image).forward_nominal(codes, events)
     golden = NumpyEngine(image).forward(ideal_operating(image, codes), events, 0)
     assert differing(ours, golden, FORWARD) == []
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_model.core import CoreEngine, CoreResultError
+from nt_model.core import KERNELS, CoreEngine, CoreResultError
 from nt_model.engine import NumpyEngine
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
+from nt_model.operating import ideal_operating
 from tests.core.cases import RunChoice, build_image, differing, image_choices, run_choices, seeds, settings_of_rule
 from tests.core.test_array import choice_of, few, many
 
@@ -37,13 +38,13 @@ def random_spikes(rng: np.random.Generator, image: Image, batch: int) -> Spikes:
 
 
 @many
-@given(image_choices, seeds, st.integers(1, 20), settings_of_rule)
-def test_step_on_any_spikes_and_state(choice, seed, batch, settings) -> None:
+@given(image_choices, seeds, st.integers(1, 20), settings_of_rule, st.sampled_from(KERNELS))
+def test_step_on_any_spikes_and_state(choice, seed, batch, settings, kernel) -> None:
     image = build_image(choice)
     rng = np.random.default_rng(seed)
     state, spikes = random_state(rng, image), random_spikes(rng, image, batch)
     labels = rng.integers(-1, image.n_classes + 1, batch)
-    ours = CoreEngine(image).learn(state, spikes, labels, settings)
+    ours = CoreEngine(image, kernel=kernel).learn(state, spikes, labels, settings)
     assert differing(ours, NumpyEngine(image).learn(state, spikes, labels, settings), STATE) == []
 
 
@@ -53,7 +54,7 @@ def test_steps_in_a_loop_with_the_chip_stay_identical(choice: RunChoice, setting
     image, events = choice.build()
     start = LearnState.at(choice.codes(image))
     ends = []
-    for engine in (CoreEngine(image, choice.block_neurons, choice.kernel), NumpyEngine(image)):
+    for engine in (choice.engine(image), NumpyEngine(image)):
         state = start
         for step in range(3):
             codes = [state.codes, *(dithered_codes(image, state.codes, settings, sign) for sign in (1, -1))]
@@ -65,13 +66,29 @@ def test_steps_in_a_loop_with_the_chip_stay_identical(choice: RunChoice, setting
     assert differing(*ends, STATE) == []
 
 
+@few
+@given(run_choices, settings_of_rule)
+def test_step_of_the_ideal_chip_in_one_call(choice: RunChoice, settings: LearnSettings) -> None:
+    image, events = choice.build()
+    engine, golden = choice.engine(image), NumpyEngine(image)
+    ours = theirs = LearnState.at(choice.codes(image))
+    labels = np.random.default_rng(1).integers(0, image.n_classes, choice.batch)
+    for _ in range(3):
+        codes = [theirs.codes, *(dithered_codes(image, theirs.codes, settings, sign) for sign in (1, -1))]
+        spikes = golden.forward_dithered(*(ideal_operating(image, one) for one in codes), events, 0)
+        theirs = golden.learn(theirs, spikes, labels, settings)
+        ours = engine.learn_nominal(ours, events, labels, settings)
+        assert differing(ours, theirs, STATE) == []
+
+
 @many
 @given(image_choices, seeds, settings_of_rule, st.sampled_from((-1, 1)))
 def test_dithered_codes(choice, seed, settings, sign) -> None:
     image = build_image(choice)
     codes = np.random.default_rng(seed).integers(0, 256, image.n_codes).astype(np.uint8)
-    ours = CoreEngine(image).dithered_codes(codes, settings, sign)
-    assert np.array_equal(ours, dithered_codes(image, codes, settings, sign))
+    expected = dithered_codes(image, codes, settings, sign)
+    for kernel in ("", "portable"):
+        assert np.array_equal(CoreEngine(image, kernel=kernel).dithered_codes(codes, settings, sign), expected)
 
 
 @pytest.mark.parametrize("layers", [2, 6, 9])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from nt_host.cli.adapt import adapt
+from nt_host.cli.bench import bench
 from nt_host.cli.build import build
 from nt_host.cli.calibrate import calibrate
 from nt_host.cli.codes import codes
@@ -36,4 +37,5 @@ COMMANDS: Mapping[str, click.Command] = {
     "report": report,
     "demo": demo,
     "doctor": doctor,
+    "bench": bench,
 }

@@ -1,0 +1,72 @@
+"""Writes the table of `nt-host bench --json` into docs/performance.md, between its markers.
+
+Usage: nt-host bench --json > docs/results/bench.jsonl && python bench/kernels.py docs/results/bench.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from page import put
+
+from nt_host.benchmark.row import Row
+
+NOTES = """\
+*Look-up* (batches) is bound by reads of the first-level cache: a row of 64 bytes for every four inputs, 64 neurons and
+sample. *Event sums* (few active inputs, or batch 1) are bound by memory. Which of them a layer takes is decided by
+its activity. The share of the int8 peak exceeds 100 % because a look-up replaces four multiply-adds by one addition.
+The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
+processor the two move differently, so the ratios do not carry over.
+
+Memory is that of the engine alone: the `Image` it is made from holds its weights as int8 arrays, twice the packed ones.
+
+`NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
+with more than 100 us of work take a second thread. On a shared machine wall times depend on the neighbours.
+
+![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
+HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Records of an NDJSON file, in order."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def figure_line(record: dict[str, Any]) -> str:
+    """One row of the Markdown table."""
+    row = Row(
+        record["figure"],
+        record["value"],
+        record["unit"],
+        record["target"],
+        record["lower_is_better"],
+        record["detail"],
+    )
+    cells = (record["network"], row.figure, row.value_text, row.target_text, row.verdict, row.detail)
+    return "| " + " | ".join(cells) + " |"
+
+
+def section(records: list[dict[str, Any]]) -> str:
+    """The generated section."""
+    machine = next(record for record in records if record["kind"] == "machine")
+    intro = (
+        f"Printed by `nt-host bench --json` on {machine['processor']}, {machine['cpus']} cores, kernels "
+        f"`{machine['kernel']}`, load {machine['load']:.1f} at the start. Medians of {machine['rounds']} turns, "
+        "cases in turns in one process, samples rotating; times are CPU time of the one thread unless a line says wall "
+        "time. large is 25088-4096-4096-1000 (123.6 million synapses, 61.8 MB at 4 bits), small 784-512-256-10; random "
+        "weights, binary inputs of which 25 % are active, thresholds set so that as many neurons spike."
+    )
+    lines = [figure_line(record) for record in records if record["kind"] == "figure"]
+    return "\n".join(("# The kernels of a host", "", intro, "", HEAD, *lines, "", NOTES))
+
+
+def main(arguments: list[str]) -> None:
+    records = [record for name in arguments for record in read_records(Path(name))]
+    put("kernels", section(records))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,47 @@
+/* What a layer sees in a batch: events as bits, and the forms that the kernels read; private to firmware/host. */
+#ifndef NT_HOST_INPUT_H
+#define NT_HOST_INPUT_H
+
+#include "nt_host_model.h"
+
+#define NT_HOST_PLANES 8u
+/* Inputs whose columns stay in the second-level cache while the rows of a tile pass over them. */
+#define NT_HOST_REACH (NT_HOST_TILE * NT_HOST_STRETCH)
+
+/* Event counts split into planes of bits: row r of plane p is at bits + (p * rows + r) * stride. */
+struct nt_host_input {
+    uint8_t *bits;
+    size_t stride;      /* bytes, a multiple of 16 */
+    uint32_t rows;
+    uint32_t repeat;    /* time steps that each row serves */
+    uint32_t n_planes;
+    uint8_t planes[NT_HOST_PLANES]; /* the power of two of each plane */
+    uint32_t *offset;   /* per row: 8 * events */
+    uint32_t most;      /* the largest offset: |sum| of every neuron stays below it */
+    uint64_t ones;      /* of all rows and planes */
+    int by_events;      /* how the sums are to be made */
+    uint32_t *words;    /* look-up: per plane and tile, pass by pass, one word per row */
+    uint32_t *lists;    /* events: inputs in order, row by row, plane by plane */
+    uint32_t *segments; /* events: per plane and row, where each reach of inputs begins in `lists`, and the end */
+    uint32_t reaches;
+};
+
+/* Reads `samples` x `steps` rows of event counts. 0, or a negative error. */
+int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const uint8_t *events, uint32_t samples,
+                       uint32_t steps);
+
+/* Counts the events of `input`, whose bits are those of a layer. 0, or a negative error. */
+int nt_host_input_count(struct nt_host *host, struct nt_host_input *input);
+
+/* Chooses how `layer` makes its sums and lays the events out for that. 0, or a negative error. */
+int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,
+                          uint32_t path);
+
+/* Expected nanoseconds of the sums of one block. */
+double nt_host_input_cost(const struct nt_host_input *input, const struct nt_host_layer *layer);
+
+/* Adds the sums of `rows` rows from `first` on, the first of a tile, to lane->sum or lane->positive. */
+void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *input, const struct nt_host_layer *layer,
+                      uint32_t block, uint32_t first, uint32_t rows, struct nt_host_lane *lane, int positive);
+
+#endif

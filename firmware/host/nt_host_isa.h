@@ -1,0 +1,123 @@
+/* The inner loops of a host, once per instruction set: one portable source compiled for each (nt_host_kernels.h). */
+#ifndef NT_HOST_ISA_H
+#define NT_HOST_ISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Neurons of a block; a column of a block is 64 bytes. Neuron 32 g + i (g = 0..3) of a block stands in byte 2 i + g % 2,
+   in the low nibble for g < 2, in the high one above; nibbles are w + 8. */
+#define NT_HOST_BLOCK 128u
+#define NT_HOST_COLUMN 64u
+/* Inputs of one pass of the look-up; layers are padded to it. */
+#define NT_HOST_PASS 32u
+/* Rows (samples times steps) worked on at a time. */
+#define NT_HOST_TILE 64u
+/* Columns that one row of a tile fetches for the next reach of inputs. */
+#define NT_HOST_STRETCH 64u
+/* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
+#define NT_HOST_STRIP 32u
+#define NT_HOST_CELL 8u
+/* Rows of errors that share a load of weights. */
+#define NT_HOST_ERROR_ROWS 8u
+
+/* Room of one thread; every member is aligned to a vector. */
+struct nt_host_lane {
+    uint8_t tables[2][NT_HOST_PASS / 4][16][NT_HOST_BLOCK / 2]; /* of this pass and of the next */
+    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK / 2];
+    uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
+    uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
+    int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
+    struct nt_host_state {
+        int32_t membrane[NT_HOST_BLOCK];
+        int32_t hold[NT_HOST_BLOCK];
+        int32_t count[NT_HOST_BLOCK];
+    } state[3];
+    uint64_t drawn_key;
+    uint64_t is_drawn;
+    uint64_t spare[6]; /* a lane is whole cache lines */
+};
+
+/* A block's neurons at one operating point: NT_HOST_BLOCK entries each, aligned. */
+struct nt_host_cells {
+    const int32_t *bias;
+    const int32_t *gain_exc_q12;
+    const int32_t *gain_inh_q12;
+    const int32_t *threshold_q8;
+    const int32_t *leak_q16;
+    const int32_t *sigma_q8; /* times sqrt(3); null without noise */
+    const int32_t *works;    /* -1, or 0 for a neuron that ignores its threshold */
+    const int32_t *stuck;    /* -1 for one that spikes at every step */
+    int32_t refractory;
+    int is_split;     /* some gain_exc differs from gain_inh */
+    int drive_fits;   /* no product of sum and gain leaves 32 bits in this run */
+    int leak_is_even; /* every leak is the same shift, or none (mask 0), and nothing is refractory */
+    int32_t leak_shift;
+    int32_t leak_mask;
+};
+
+/* Rows that run through a block: row r of `sum` serves time steps r * repeat to r * repeat + repeat - 1 of the tile. */
+struct nt_host_rows {
+    const uint32_t *sum;
+    const uint32_t *positive;
+    const int32_t *draw;      /* one row per time step, or null */
+    const uint32_t *offset;   /* per row of `sum`: 8 * events */
+    uint32_t count;
+    uint32_t repeat;
+    uint32_t step;            /* time step within its sample of the first row */
+    uint32_t steps;           /* of a sample */
+};
+
+/* Where a block's results go: entry 0 is the block's first neuron, of the sample of the first row. Pointers may be
+   null. */
+struct nt_host_out {
+    uint8_t *counts;
+    int32_t *compared_q8;
+    int32_t *membrane_q8;
+    size_t stride;   /* entries between samples */
+    uint8_t *raster; /* one bit per neuron; 16 bytes are written for each time step */
+    size_t raster_stride;
+    uint32_t neurons; /* of the block that exist */
+};
+
+struct nt_host_isa {
+    const char *name;
+    /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
+    void (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
+    /* OR of `count` bytes. */
+    uint8_t (*bytes_or)(const uint8_t *x, size_t count);
+    /* Ones in `bytes` bytes, a multiple of 8. */
+    uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
+    /* sum += (when `fresh`: =) nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32
+       inputs per row, pass by pass. */
+    void (*lookup_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits, size_t passes,
+                       size_t rows, unsigned plane, int positive, int fresh);
+    /* The same for one row, from a list of active inputs; meanwhile fetches the stretch at `next`, or, where that is null,
+       the columns further down the list. */
+    void (*events_add)(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
+                       int positive, const uint8_t *next);
+    void (*noise_draw)(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows);
+    void (*neurons_run)(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
+                        const struct nt_host_out *out);
+    /* dot[row][below] = sum over `above` neurons of (w + 8) * error, for one strip of the transposed weights and one
+       group of error rows: for every 4 neurons above, 4 bytes of each row. `above` is a multiple of NT_HOST_CELL. */
+    void (*errors_dot)(int32_t *dot, const uint8_t *strip, const int8_t *errors, size_t above);
+    /* Digit `digit` (to base 256, -128..127) of one row's errors, spread as errors_dot wants them. */
+    void (*errors_spread)(int8_t *out, const int32_t *errors, size_t count, unsigned digit);
+    /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
+    uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
+                            const uint8_t *minus, int64_t *total, size_t count);
+    /* For benchmarks: as many byte products as the machine can do, and memory as fast as it can be read. */
+    uint64_t (*dot_peak)(uint64_t loops);
+    uint32_t (*memory_read)(const uint8_t *data, size_t bytes);
+};
+
+extern const struct nt_host_isa nt_host_isa_avx512;
+extern const struct nt_host_isa nt_host_isa_avx2;
+extern const struct nt_host_isa nt_host_isa_sse2;
+extern const struct nt_host_isa nt_host_isa_neon;
+
+/* Kernels number `index` that this machine can run, best first; null past the last. */
+const struct nt_host_isa *nt_host_isa_available(unsigned index);
+
+#endif

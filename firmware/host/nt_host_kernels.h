@@ -1,0 +1,27 @@
+/* All kernels for one instruction set; included once by each nt_host_<name>.c, which sets NT_VECTOR_BYTES and NT_ISA_NAME. */
+#include "nt_host_errors.h"
+#include "nt_host_events.h"
+#include "nt_host_lookup.h"
+#include "nt_host_neurons.h"
+#include "nt_host_peak.h"
+
+#define NT_JOIN_TOKENS(a, b) a##b
+#define NT_JOIN(a, b) NT_JOIN_TOKENS(a, b)
+#define NT_TEXT_OF(a) #a
+#define NT_TEXT(a) NT_TEXT_OF(a)
+
+const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
+    .name = NT_TEXT(NT_ISA_NAME),
+    .bits_pack = bits_pack,
+    .bytes_or = bytes_or,
+    .ones_count = ones_count,
+    .lookup_add = lookup_add,
+    .events_add = events_add,
+    .noise_draw = noise_draw,
+    .neurons_run = neurons_run,
+    .errors_dot = errors_dot,
+    .errors_spread = errors_spread,
+    .errors_gate = errors_gate,
+    .dot_peak = dot_peak,
+    .memory_read = memory_read,
+};

@@ -1,0 +1,71 @@
+/* What the parts of the host's array share; private to firmware/host. */
+#ifndef NT_HOST_MODEL_H
+#define NT_HOST_MODEL_H
+
+#include "nt_host.h"
+
+struct nt_host_layer {
+    uint32_t n_inputs;
+    uint32_t n_neurons;
+    uint32_t n_blocks;
+    uint32_t passes;       /* of NT_HOST_PASS inputs */
+    uint32_t first_neuron; /* within the image */
+    uint32_t refractory;
+    uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns */
+    uint8_t *strips;  /* transposed: strips of NT_HOST_STRIP inputs x cells of neurons; null for the first layer */
+    uint32_t cells;   /* of a strip */
+    uint32_t largest; /* over the inputs: sum of |w| to all neurons, which bounds W^T e */
+    int32_t *bias;    /* n_blocks * NT_HOST_BLOCK */
+    uint16_t *domain; /* n_neurons pairs */
+};
+
+/* A buffer that only grows, so that equal batches allocate once. */
+struct nt_host_buffer {
+    void *data;
+    size_t bytes;
+};
+
+enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_SEGMENTS,
+       BUFFER_ERRORS, BUFFER_QUADS, BUFFER_DOTS, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
+
+struct nt_host {
+    const struct nt_host_isa *isa;
+    uint32_t n_layers;
+    uint32_t n_neurons;
+    uint32_t n_codes;
+    struct nt_host_layer *layers;
+    uint16_t *readout;
+    struct nt_host_buffer buffers[BUFFERS];
+};
+
+struct nt_host_point_layer {
+    struct nt_host_cells cells; /* of the first block */
+    uint64_t noise_key;
+    int32_t gains; /* OR of all: no gain is larger */
+    uint32_t entries;
+    int32_t *values; /* all arrays of the layer, one after the other */
+};
+
+struct nt_host_point {
+    uint32_t n_layers;
+    struct nt_host_point_layer layers[];
+};
+
+/* Memory aligned for vectors, in large pages where there is much of it; null when short. Given back by `free`. */
+void *nt_host_memory(size_t bytes);
+
+/* At least `bytes` in buffer `index`, its old content lost when it had to grow; null when short. */
+void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes);
+
+/* Fills `weight`, `strips` and `largest` of a layer from its rows. */
+void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight);
+
+/* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
+void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
+                             const uint8_t *codes);
+
+/* Calls `job(context, index, lane)` for index 0 to count - 1 on up to `threads` threads, `lane` below that number. */
+void nt_host_parallel(void (*job)(void *context, uint32_t index, uint32_t lane), void *context, uint32_t count,
+                      uint32_t threads);
+
+#endif

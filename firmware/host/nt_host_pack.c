@@ -1,0 +1,128 @@
+/* Repacks rows of weights into blocks of columns (forward) and transposed strips (errors). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nt_host_model.h"
+
+#define LOW_NIBBLES UINT64_C(0x0F0F0F0F0F0F0F0F)
+#define EIGHTS UINT64_C(0x8888888888888888)
+
+/* Up to eight weights of one neuron; none for a neuron that does not exist. */
+static uint64_t weights_load(const struct nt_host_layer *layer, const int8_t *weight, uint32_t neuron, uint32_t input)
+{
+    uint64_t eight = 0;
+    if (neuron >= layer->n_neurons)
+        return 0;
+    uint32_t left = layer->n_inputs - input;
+    const int8_t *at = weight + (size_t)neuron * layer->n_inputs + input;
+    if (left >= 8)
+        memcpy(&eight, at, 8);
+    else
+        memcpy(&eight, at, left);
+    return eight;
+}
+
+/* (w & 15) ^ 8 is w + 8. */
+static uint64_t nibbles_pair(uint64_t low, uint64_t high)
+{
+    return ((low & LOW_NIBBLES) | (high & LOW_NIBBLES) << 4) ^ EIGHTS;
+}
+
+static void swap_blocks(uint64_t *a, uint64_t *b, unsigned shift, uint64_t mask)
+{
+    uint64_t changed = ((*a >> shift) ^ *b) & mask;
+    *b ^= changed;
+    *a ^= changed << shift;
+}
+
+/* Byte k of row i becomes byte i of row k. */
+static void bytes_transpose(uint64_t *row)
+{
+    for (unsigned i = 0; i < 4; i++)
+        swap_blocks(&row[i], &row[i + 4], 32, UINT64_C(0x00000000FFFFFFFF));
+    for (unsigned i = 0; i < 8; i += i % 4 == 1 ? 3 : 1)
+        swap_blocks(&row[i], &row[i + 2], 16, UINT64_C(0x0000FFFF0000FFFF));
+    for (unsigned i = 0; i < 8; i += 2)
+        swap_blocks(&row[i], &row[i + 1], 8, UINT64_C(0x00FF00FF00FF00FF));
+}
+
+/* Eight columns of a block. */
+static void columns_pack(const struct nt_host_layer *layer, const int8_t *weight, uint32_t block, uint32_t input,
+                         uint8_t *out)
+{
+    for (uint32_t byte = 0; byte < NT_HOST_COLUMN; byte += 8) {
+        uint64_t row[8];
+        for (uint32_t k = 0; k < 8; k++) {
+            uint32_t neuron = block * NT_HOST_BLOCK + 32 * (k % 2) + (byte + k) / 2;
+            row[k] = nibbles_pair(weights_load(layer, weight, neuron, input),
+                                  weights_load(layer, weight, neuron + 64, input));
+        }
+        bytes_transpose(row);
+        for (uint32_t j = 0; j < 8; j++)
+            memcpy(out + j * NT_HOST_COLUMN + byte, &row[j], 8);
+    }
+}
+
+static void blocks_pack(const struct nt_host_layer *layer, const int8_t *weight)
+{
+    size_t columns = (size_t)layer->passes * NT_HOST_PASS;
+    for (uint32_t block = 0; block < layer->n_blocks; block++) {
+        uint8_t *out = layer->weight + block * columns * NT_HOST_COLUMN;
+        uint32_t input = 0;
+        for (; input < layer->n_inputs; input += 8)
+            columns_pack(layer, weight, block, input, out + (size_t)input * NT_HOST_COLUMN);
+        memset(out + (size_t)input * NT_HOST_COLUMN, 0x88, (columns - input) * NT_HOST_COLUMN);
+    }
+}
+
+/* One cell: eight neurons above, NT_HOST_STRIP inputs; neuron q in the low nibbles of byte 4 j + q, q + 4 in the high
+   ones. */
+static void cell_pack(const struct nt_host_layer *layer, const int8_t *weight, uint32_t strip, uint32_t cell,
+                      uint8_t *out)
+{
+    for (uint32_t j = 0; j < NT_HOST_STRIP; j += 8)
+        for (uint32_t q = 0; q < 4; q++) {
+            uint32_t input = strip * NT_HOST_STRIP + j;
+            uint32_t neuron = cell * NT_HOST_CELL + q;
+            uint64_t pair = EIGHTS;
+            if (input < layer->n_inputs)
+                pair = nibbles_pair(weights_load(layer, weight, neuron, input),
+                                    weights_load(layer, weight, neuron + 4, input));
+            for (uint32_t k = 0; k < 8; k++)
+                out[4 * (j + k) + q] = (uint8_t)(pair >> 8 * k);
+        }
+}
+
+static void strips_pack(const struct nt_host_layer *layer, const int8_t *weight)
+{
+    uint32_t strips = (layer->n_inputs + NT_HOST_STRIP - 1) / NT_HOST_STRIP;
+    uint8_t *out = layer->strips;
+    for (uint32_t strip = 0; strip < strips; strip++)
+        for (uint32_t cell = 0; cell < layer->cells; cell++, out += 4 * NT_HOST_STRIP)
+            cell_pack(layer, weight, strip, cell, out);
+}
+
+/* Largest sum of |w| from one input to all neurons; all of them at the largest weight when memory is short. */
+static uint32_t largest_column(const struct nt_host_layer *layer, const int8_t *weight)
+{
+    uint32_t largest = 0;
+    uint32_t *sum = calloc(layer->n_inputs, sizeof *sum);
+    if (!sum)
+        return 7 * layer->n_neurons;
+    for (uint32_t i = 0; i < layer->n_neurons; i++)
+        for (uint32_t j = 0; j < layer->n_inputs; j++)
+            sum[j] += (uint32_t)abs(weight[(size_t)i * layer->n_inputs + j]);
+    for (uint32_t j = 0; j < layer->n_inputs; j++)
+        largest = sum[j] > largest ? sum[j] : largest;
+    free(sum);
+    return largest;
+}
+
+void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight)
+{
+    blocks_pack(layer, weight);
+    if (!layer->strips)
+        return;
+    strips_pack(layer, weight);
+    layer->largest = largest_column(layer, weight);
+}

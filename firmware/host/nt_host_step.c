@@ -1,0 +1,44 @@
+/* A whole learning step of the ideal chip in one call: dithered codes, their gains, spikes, errors, moves. */
+#include <string.h>
+
+#include "nt_error.h"
+#include "nt_host_model.h"
+
+static uint8_t shifted(uint8_t code, int shift)
+{
+    return (uint8_t)nt_i32_clamp(code + shift, 0, 255);
+}
+
+/* Codes of one operating point: `sign` 0 as they are, else dithered by d, or by m where a domain supplies an output. */
+static void codes_dither(const struct nt_host *host, const struct nt_learn_settings *settings, const uint8_t *codes,
+                         int sign, uint8_t *out)
+{
+    const struct nt_host_layer *outputs = &host->layers[host->n_layers - 1];
+    for (uint32_t i = 0; i < host->n_codes; i++)
+        out[i] = shifted(codes[i], sign * settings->hidden_dither_code);
+    for (uint32_t i = 0; i < 2 * outputs->n_neurons; i++)
+        out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
+}
+
+int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_learn_settings *settings, const uint16_t *gain_q12,
+                         struct nt_host_point *const *points, const struct nt_learn_state *state,
+                         const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps)
+{
+    static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
+    const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
+    size_t counts = (size_t)samples * host->n_neurons;
+    uint8_t *memory = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts + host->n_codes);
+    if (!memory)
+        return NT_ERROR_SPACE;
+    for (unsigned p = 0; p < NT_ARRAY_POINTS; p++) {
+        codes_dither(host, settings, state->codes, signs[p], memory);
+        nt_host_point_codes_set(host, points[p], gain_q12, memory);
+    }
+    uint8_t *plus = memory + host->n_codes;
+    struct nt_response response = {.counts = {0, plus, plus + counts}};
+    int result = nt_host_run(host, options, fixed, NT_ARRAY_POINTS, events, samples, steps, 0, &response);
+    if (result < 0)
+        return result;
+    return nt_host_learn(host, options, settings, state, plus, plus + counts, labels, samples);
+}

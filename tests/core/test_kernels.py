@@ -1,0 +1,142 @@
+"""Kernels of hosts: chosen by name or environment, refused clearly, each exact where its lanes are narrowest."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nt_model.core import KERNELS, CoreEngine, HostOptions
+from nt_model.core_host import HOST_KERNELS, PATHS, HostArray, chosen_kernel, dot_peak, memory_read
+from nt_model.engine import NumpyEngine
+from nt_model.errors import EnvironmentMissingError, UsageError
+from nt_model.image import Image
+from nt_model.learn import LearnSettings, LearnState, Spikes
+from nt_model.operating import Operating, ideal_operating
+from tests.core.cases import build_events, build_image, differing
+from tests.core.test_array import FORWARD, choice_of, nominal
+from tests.core.test_learn import STATE
+
+HERE = [name for name in KERNELS if name in HOST_KERNELS]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_environment_forces_a_kernel(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NT_KERNEL", kernel)
+    assert CoreEngine(build_image(choice_of((30, 20, 5)))).kernel == kernel
+
+
+def test_without_a_wish_the_first_kernel_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NT_KERNEL", raising=False)
+    assert chosen_kernel() == KERNELS[0]
+
+
+def test_an_unknown_kernel_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NT_KERNEL", "mmx")
+    with pytest.raises(UsageError, match="mmx"):
+        chosen_kernel()
+
+
+def test_a_kernel_of_another_machine_is_an_environment_error() -> None:
+    foreign = [name for name in HOST_KERNELS if name not in KERNELS]
+    assert foreign, "no machine runs x86 and ARM kernels alike"
+    with pytest.raises(EnvironmentMissingError, match="cannot run"):
+        chosen_kernel(foreign[0])
+
+
+def test_command_line_says_what_to_do_about_an_unknown_kernel() -> None:
+    environment = os.environ | {"NT_KERNEL": "mmx"}
+    done = subprocess.run(
+        [sys.executable, "-m", "nt_host.cli.main"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 2)
+    program = (
+        "from nt_host.cli.main import run; raise SystemExit(run(['bench', '--network', 'small', '--rounds', '1']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "unset NT_KERNEL" in done.stderr
+
+
+@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 65}, {"path": "guess"}])
+def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        HostOptions(**options)  # type: ignore[arg-type]
+
+
+def test_leak_beyond_one_is_refused() -> None:
+    image = build_image(choice_of((30, 20, 5)))
+    wrong = Operating(tuple(dataclasses.replace(one, leak_q16=one.leak_q16 + 65536) for one in nominal(image).layers))
+    with pytest.raises(UsageError, match="leak"):
+        CoreEngine(image).forward(wrong, build_events(1, "binary", image, 1, 1), 0)
+
+
+@pytest.mark.parametrize("weights", ["all +7", "all -7", "any"])
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kernel", HERE)
+def test_fan_in_beyond_16_bit_lanes(kernel: str, path: str, weights: str) -> None:
+    """9001 inputs are more than the 4352 after which 16-bit lanes are emptied; 70 rows are more than one tile."""
+    image = build_image(choice_of((9001, 130, 3), weights=weights, thresholds="extreme"))
+    x = build_events(5, "dense", image, 70, 1)
+    ours = CoreEngine(image, kernel=kernel, options=HostOptions(1, path)).forward(nominal(image), x, 0)
+    assert differing(ours, NumpyEngine(image).forward(nominal(image), x, 0), FORWARD) == []
+
+
+@pytest.mark.parametrize("kernel", HERE)
+@pytest.mark.parametrize("chip", ["quiet", "noisy"])
+def test_inputs_that_stay_over_time_are_summed_once(kernel: str, chip: str) -> None:
+    """200 equal steps are more than a tile of noise; more samples than a chunk holds."""
+    image = build_image(choice_of((40, 150, 3), refractory=2))
+    noise = np.uint16(300 if chip == "noisy" else 0)
+    layers = (dataclasses.replace(one, noise_q8=np.full_like(one.noise_q8, noise)) for one in nominal(image).layers)
+    operating = Operating(tuple(layers))
+    x = np.repeat(build_events(5, "counts", image, 7, 1), 200, axis=1)
+    ours = CoreEngine(image, kernel=kernel).forward(operating, x, 11)
+    assert differing(ours, NumpyEngine(image).forward(operating, x, 11), FORWARD) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kernel", HERE)
+def test_errors_of_one_to_four_bytes(kernel: str, threads: int) -> None:
+    """Each layer of 40 neurons of weight 7 multiplies an error by up to 280: 1, 280, 78,400, 21,952,000."""
+    image = build_image(choice_of((3, 40, 40, 40, 40), weights="all +7"))
+    rng = np.random.default_rng(1)
+    gates = tuple(np.ones((9, layer.n_neurons), np.uint8) for layer in image.layers)
+    silent = tuple(np.zeros_like(one) for one in gates)
+    state, labels = LearnState.at(rng.integers(0, 256, image.n_codes).astype(np.uint8)), rng.integers(0, 4, 9)
+    engine = CoreEngine(image, kernel=kernel, options=HostOptions(threads))
+    for spikes in (Spikes(silent, gates, silent), Spikes(silent, silent, gates)):
+        ours = engine.learn(state, spikes, labels, LearnSettings())
+        assert differing(ours, NumpyEngine(image).learn(state, spikes, labels, LearnSettings()), STATE) == []
+
+
+def big_image() -> Image:
+    return build_image(choice_of((2000, 700, 40)))
+
+
+@pytest.mark.parametrize("kernel", HERE)
+def test_layers_with_enough_work_take_several_threads(kernel: str) -> None:
+    image = big_image()
+    operating = ideal_operating(image, np.full(image.n_codes, 128, np.uint8))
+    x = build_events(5, "binary", image, 128, 1)
+    ours = CoreEngine(image, kernel=kernel, options=HostOptions(3)).forward(operating, x, 0)
+    assert differing(ours, NumpyEngine(image).forward(operating, x, 0), FORWARD) == []
+
+
+def test_repacked_weights_take_little_more_than_the_packed_ones() -> None:
+    image = build_image(choice_of((2048, 512, 128)))
+    engine = CoreEngine(image, kernel=HERE[0])
+    assert isinstance(engine.array, HostArray)
+    assert engine.array.weight_bytes == image.n_synapses // 2 + 512 * 128 // 2
+    assert engine.array.total_bytes >= engine.array.weight_bytes
+
+
+@pytest.mark.parametrize("kernel", HERE)
+def test_measures_of_the_machine_do_their_work(kernel: str) -> None:
+    assert dot_peak(kernel, 10) % 10 == 0
+    data = np.arange(4096, dtype=np.uint32)
+    assert memory_read(kernel, data.view(np.uint8)) == int(data.sum())
