@@ -25,7 +25,7 @@ def write_yield_curve(path: Path, table: dict[str, Any]) -> None:
         for state, by_measure in table["accuracies"].items():
             values = np.sort(by_measure[measure])
             share = 100 * (len(values) - np.arange(len(values))) / len(values)
-            required = 100 * np.concatenate((values[:1], values, values[-1:]))
+            required = 100 * np.concatenate(([0.0], values, values[-1:]))
             axes.step(
                 required,
                 np.concatenate(([100.0], share, [0.0])),
