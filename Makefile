@@ -89,17 +89,17 @@ generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate
 
 bench: $(VENV)/.installed
-	$(BIN)/python bench/wire.py
+	$(BIN)/python -m bench.wire
 
 .PHONY: bench-calibration
 bench-calibration: $(VENV)/.installed
-	$(BIN)/python bench/calibration.py --out runs/calibration
+	$(BIN)/python -m bench.calibration --out runs/calibration
 .PHONY: bench-host
 bench-host: $(VENV)/.installed
 	$(BIN)/nt-host bench --json > docs/results/bench.jsonl.new
 	mv docs/results/bench.jsonl.new docs/results/bench.jsonl
-	$(BIN)/python bench/kernels.py docs/results/bench.jsonl
-	$(BIN)/python bench/scaling.py docs/img/scaling.png
+	$(BIN)/python -m bench.kernels docs/results/bench.jsonl
+	$(BIN)/python -m bench.scaling docs/img/scaling.png
 
 docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md

@@ -1,6 +1,6 @@
 """Calibration of many simulated chips at every corner, held against the truth of their silicon.
 
-    python bench/calibration.py --out FOLDER [--chips 100] [--corner NAME ...] [--workers N]
+    python -m bench.calibration --out FOLDER [--chips 100] [--corner NAME ...] [--workers N]
 
 Each chip is calibrated through the wire, as `nt-host calibrate` does it; only then this bench looks at the devices that
 were drawn. Results are kept chip by chip in FOLDER, so that a killed run goes on; the summary goes to

@@ -1,6 +1,6 @@
 """Writes the table of `nt-host bench --json` into docs/performance.md, between its markers.
 
-Usage: nt-host bench --json > docs/results/bench.jsonl && python bench/kernels.py docs/results/bench.jsonl
+Usage: nt-host bench --json > docs/results/bench.jsonl && python -m bench.kernels docs/results/bench.jsonl
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from page import put
-
+from bench.page import put
 from nt_host.benchmark.row import Row
 
 NOTES = """\

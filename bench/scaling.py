@@ -1,6 +1,6 @@
 """Cost of the forward pass against synapses, neurons, batch, steps, activity and threads: docs/img/scaling.png.
 
-Usage: python bench/scaling.py [docs/img/scaling.png]
+Usage: python -m bench.scaling [docs/img/scaling.png]
 """
 
 from __future__ import annotations

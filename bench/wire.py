@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from page import put
-
+from bench.page import put
 from nt_hil.chip import Traffic
 from nt_hil.client import ChipClient
 from nt_hil.links.throttled import ThrottledLink
