@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import kernels
+from bench import kernels, page
 from nt_host.benchmark.network import NetworkSpec, batches, random_image
 from nt_host.benchmark.own import call_rows, silicon_rows
 from nt_host.benchmark.row import Row
@@ -78,14 +78,20 @@ def test_torch_gives_the_same_spikes() -> None:
     assert np.array_equal(ours, peer.forward_int_mm(peer.bytes_(x[:, 0])).numpy().astype(np.uint8))
 
 
-def test_markdown_replaces_its_section_only() -> None:
+def test_markdown_replaces_its_section_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = {"kind": "machine", "processor": "p", "cpus": 2, "kernel": "k", "load": 0.5, "rounds": 3}
     figure = {"kind": "figure", "network": "small", "figure": "f", "value": 2.0, "unit": "x", "target": 1.0}
     fresh = kernels.section([machine, figure | {"lower_is_better": False, "detail": ""}])
-    text = kernels.replaced("# Other\n", fresh)
+    document = tmp_path / "performance.md"
+    document.write_text("# Other\n")
+    monkeypatch.setattr(page, "DOCUMENT", document)
+    page.put("kernels", fresh)
+    text = document.read_text()
     assert text.startswith("# Other\n")
     assert "| small | f | 2.00 x | >= 1 x | met |  |" in text
-    assert kernels.replaced(text + "tail\n", "new").endswith("new\ntail\n")
+    document.write_text(text + "tail\n")
+    page.put("kernels", "new")
+    assert document.read_text().endswith("do not edit -->\n\nnew\n\n<!-- kernels: end -->\ntail\n")
 
 
 @pytest.mark.slow
