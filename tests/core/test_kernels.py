@@ -50,10 +50,6 @@ def test_a_kernel_of_another_machine_is_an_environment_error() -> None:
 
 def test_command_line_says_what_to_do_about_an_unknown_kernel() -> None:
     environment = os.environ | {"NT_KERNEL": "mmx"}
-    done = subprocess.run(
-        [sys.executable, "-m", "nt_host.cli.main"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode in (0, 2)
     program = (
         "from nt_host.cli.main import run; raise SystemExit(run(['bench', '--network', 'small', '--rounds', '1']))"
     )
