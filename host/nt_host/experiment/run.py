@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from nt_host.experiment.cell import Cell, keep_cell, kept_cell, run_cell
+from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
 from nt_host.tasks import Task, load_task
@@ -21,6 +21,16 @@ def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
     path = folder / "images" / f"{plan.task}-s{seed}-{plan.image_key(seed)}.ntrom"
     cached_image(path, task, replace(plan.train, seed=seed))
     return read_image(path)
+
+
+def _recalled(plan: Plan, folder: Path, task: Task, per_class: int, cells: list[Cell]) -> list[Cell]:
+    """Every cell of a chain once more, after the chain has ended, by loading its codes."""
+    images = {seed: _image(plan, task, folder, seed) for seed in plan.seeds}
+    return [
+        recalled_cell(plan, images[cell.seed], task.target(cell.domain), per_class, cell)
+        for cell in cells
+        if cell.codes
+    ]
 
 
 def run_experiment(
@@ -53,15 +63,20 @@ def run_experiment(
     for seed in plan.seeds:
         on_cell(len(cells), total, f"pretraining, seed {seed}")
         loaded = _image(plan, task, folder, seed)
+        codes = ""
         for target in targets:
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
             path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
-            key = plan.cell_key(target.name, seed, loaded.digest)
+            key = plan.cell_key(target.name, seed, loaded.digest, codes)
             cell = kept_cell(path, key)
             if cell is None:
-                cell = run_cell(plan, loaded, target, per_class, seed)
+                cell = run_cell(plan, loaded, target, per_class, seed, source=task.source, start_codes=codes)
                 keep_cell(path, key, cell)
             cells.append(cell)
+            if plan.chained:
+                codes = cell.codes
+    if plan.chained:
+        cells += _recalled(plan, folder, task, per_class, cells)
     on_cell(total, total, "done")
     write_result(folder / plan.result_name, plan, cells)
     return cells

@@ -8,7 +8,9 @@ from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
+from nt_host.experiment.linear_baseline import LINEAR_RULES
 from nt_host.experiment.result import MEASURES, Row, read_result, rows
+from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.rules.tft import DIGITAL_RULE
 
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
@@ -43,20 +45,62 @@ def _digital_setup(plan: dict[str, Any]) -> str:
     return f"All weights tuned in float with all labels, no chip: the digital upper bound; {_spread_text(plan)}"
 
 
+LINEAR_SETUPS = {
+    "lr": "Float logistic regression on the source and the labelled samples, those weighted 10; no chip",
+    "lda": "Float linear discriminant with shrinkage on the labelled samples alone; no chip",
+}
+
+
+def _linear_setup(plan: dict[str, Any]) -> str:
+    seeds = ", ".join(str(seed) for seed in plan["seeds"])
+    return (
+        f"{LINEAR_SETUPS[plan['settings']['rule']]}; before: fitted on the source alone; "
+        f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
+    )
+
+
 def _chip_setup(plan: dict[str, Any]) -> str:
     settings = plan["settings"]
     options = ", ".join(f"{name} = {value}" for name, value in settings["rule_options"].items())
     refit = " in a trial, then a refit with all of them" if settings["refit"] else ""
+    trial = f"{settings['held_out']:.0%} of the labels held out{refit}" if settings["held_out"] else "no trial"
+    before = f"{plan['homeostasis']} rounds of homeostasis first, " if plan.get("homeostasis") else ""
+    chained = "each domain from the last codes, " if plan.get("chained") else ""
+    worlds = f", {plan['train']['worlds']} worlds" if plan["train"]["worlds"] else ""
     return (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
-        f"{settings['steps']} steps of {settings['batch_size']} samples per round, "
-        f"{settings['held_out']:.0%} of the labels held out{refit}; corner `{plan['corner']}`; {_spread_text(plan)}"
+        f"{before}{chained}{settings['steps']} steps of {settings['batch_size']} samples per round, "
+        f"{trial}; corner `{plan['corner']}`; {_spread_text(plan)[:-1]}; ROM of {plan['train']['steps']} steps{worlds}."
+    )
+
+
+def _setup(plan: dict[str, Any]) -> str:
+    rule = plan["settings"]["rule"]
+    if rule in LINEAR_RULES:
+        return _linear_setup(plan)
+    return _digital_setup(plan) if rule == DIGITAL_RULE else _chip_setup(plan)
+
+
+def _stream_section(result: StreamResult) -> str:
+    settings = result.settings
+    seeds = ", ".join(str(seed) for seed in result.seeds)
+    told = (
+        f"Task {result.task}: every sample is predicted first; for {settings.label_share:.0%} of them the label "
+        f"follows. The latest {settings.memory_per_class} labelled samples per class are kept; after each label "
+        f"{settings.steps_per_label} steps of {settings.batch_size} samples. Right before the label was told, "
+        f"mean ± standard deviation over seeds {seeds}, per cent."
+    )
+    head = "| domain | codes (`dmn`) | the same chip, frozen | all weights in float (`tft`) |\n|---|---|---|---|"
+    lines = ["| " + " | ".join(cells) + " |" for cells in stream_cells(result.rows())]
+    picture = "![Prequential accuracy](results/stream.png)"
+    return "\n".join(
+        ["## stream", "", "Made by `nt-host experiment stream --out FOLDER`.", told, "", head, *lines, "", picture, ""]
     )
 
 
 def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
     settings = plan["settings"]
-    told = _digital_setup(plan) if settings["rule"] == DIGITAL_RULE else _chip_setup(plan)
+    told = _setup(plan)
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]
     rule = "" if settings["rule"] == AdaptSettings.rule else settings["rule"]
     chosen = f" --rule {rule}" if rule else ""
@@ -67,4 +111,8 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
 
 def results_page(paths: Sequence[Path]) -> str:
     """Markdown of the result files at `paths`; raises as `read_result`."""
-    return "\n".join([BANNER, "", "# Results", "", *(_section(*read_result(path)) for path in paths)])
+    return "\n".join([BANNER, "", "# Results", "", *(_page_part(path) for path in paths)])
+
+
+def _page_part(path: Path) -> str:
+    return _stream_section(read_stream(path)) if is_stream(path) else _section(*read_result(path))
