@@ -88,6 +88,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose", "enose"),
         _drift_plan("enose3", "enose", 3),
         _drift_plan("enose1", "enose", 1),
+        _drift_plan("enose-worlds", "enose", train=recipe("enose-worlds")),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
         _drift_plan("emg", "emg"),
