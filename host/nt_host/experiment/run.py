@@ -17,7 +17,8 @@ from nt_model.image_file import LoadedImage, read_image
 OnCell = Callable[[int, int, str], None]
 
 
-def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
+def plan_image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
+    """The pretrained image of `plan` and `seed`, trained into `folder` where it is absent."""
     path = folder / "images" / f"{plan.task}-s{seed}-{plan.image_key(seed)}.ntrom"
     cached_image(path, task, replace(plan.train, seed=seed))
     return read_image(path)
@@ -25,7 +26,7 @@ def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
 
 def _recalled(plan: Plan, folder: Path, task: Task, per_class: int, cells: list[Cell]) -> list[Cell]:
     """Every cell of a chain once more, after the chain has ended, by loading its codes."""
-    images = {seed: _image(plan, task, folder, seed) for seed in plan.seeds}
+    images = {seed: plan_image(plan, task, folder, seed) for seed in plan.seeds}
     return [
         recalled_cell(plan, images[cell.seed], task.target(cell.domain), per_class, cell)
         for cell in cells
@@ -62,7 +63,7 @@ def run_experiment(
     total = len(plan.seeds) * len(targets)
     for seed in plan.seeds:
         on_cell(len(cells), total, f"pretraining, seed {seed}")
-        loaded = _image(plan, task, folder, seed)
+        loaded = plan_image(plan, task, folder, seed)
         codes = ""
         for target in targets:
             on_cell(len(cells), total, f"{target.name}, seed {seed}")

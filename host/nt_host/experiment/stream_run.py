@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nt_host.connect import ChipOptions, connected
-from nt_host.experiment.plan import FIVE_SEEDS
+from nt_host.experiment.plan import FIVE_SEEDS, plan_named
+from nt_host.experiment.run import plan_image
 from nt_host.experiment.stream import (
     LEARNERS,
     ChipLearner,
@@ -21,10 +22,8 @@ from nt_host.experiment.stream import (
     timed,
 )
 from nt_host.experiment.stream_result import StreamResult, run_text, write_stream
-from nt_host.pretrain.spec import TrainSpec
 from nt_host.tasks import Task, load_task
-from nt_host.train_image import cached_image, recipe
-from nt_model.image_file import LoadedImage, read_image, write_atomically
+from nt_model.image_file import LoadedImage, write_atomically
 
 OnRun = Callable[[int, int, str], None]
 STREAM_NAME = "stream"
@@ -32,10 +31,10 @@ STREAM_NAME = "stream"
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """The streaming experiment: task, pretraining (its seed is replaced), settings, seeds, corner and engine."""
+    """The streaming experiment: `pretrained` names the plan whose task and images it takes; seeds, corner and engine
+    as in a plan."""
 
-    task: str = "enose"
-    train: TrainSpec = field(default_factory=lambda: recipe("enose"))
+    pretrained: str = "enose"
     settings: StreamSettings = field(default_factory=StreamSettings)
     seeds: tuple[int, ...] = FIVE_SEEDS
     corner: str = "typical"
@@ -43,7 +42,7 @@ class StreamPlan:
 
     def run_key(self, learner: str, seed: int, image_digest: str) -> str:
         """Digest of all that a run's result depends on."""
-        parts = [self.task, asdict(self.settings), self.corner, learner, seed, image_digest]
+        parts = [self.pretrained, asdict(self.settings), self.corner, learner, seed, image_digest]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -78,22 +77,19 @@ def run_stream_experiment(
     Raises:
         EnvironmentMissingError: the recordings or PyTorch are missing.
     """
-    task = load_task(plan.task, None)
+    base = plan_named(plan.pretrained)
+    task = load_task(base.task, None)
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     runs: dict[tuple[str, int], str] = {}
     total = len(plan.seeds) * len(LEARNERS)
     for seed in plan.seeds:
-        train = replace(plan.train, seed=seed)
         on_run(len(runs), total, f"pretraining, seed {seed}")
-        digest = hashlib.sha256(json.dumps(asdict(train), sort_keys=True).encode()).hexdigest()[:8]
-        path = folder / "images" / f"{plan.task}-stream-s{seed}-{digest}.ntrom"
-        cached_image(path, task, train)
-        loaded = read_image(path)
+        loaded = plan_image(base, task, folder, seed)
         for learner in LEARNERS:
             on_run(len(runs), total, f"{learner}, seed {seed}")
             runs[learner, seed] = _kept_or_made(plan, learner, loaded, task, seed, folder)
     on_run(total, total, "done")
     domains = tuple((target.name, len(target.pool)) for target in task.targets)
-    result = StreamResult(plan.task, plan.settings, domains, runs)
+    result = StreamResult(task.name, plan.settings, domains, runs)
     write_stream(folder / f"{STREAM_NAME}.json", result)
     return result

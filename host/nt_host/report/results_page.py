@@ -9,6 +9,7 @@ from typing import Any
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
+from nt_host.experiment.plan import PLANS
 from nt_host.experiment.result import MEASURES, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.rules.tft import DIGITAL_RULE
@@ -98,13 +99,28 @@ def _stream_section(result: StreamResult) -> str:
     )
 
 
+def _flags(plan: dict[str, Any]) -> list[str]:
+    """Options that make `plan` out of the named experiment as it stands today."""
+    settings, flags = plan["settings"], []
+    usual = PLANS.get(plan["name"])
+    if settings["rule"] != AdaptSettings.rule:
+        flags.append(f"--rule {settings['rule']}")
+    if usual is None:
+        return flags
+    if settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES):
+        named = (("held_out", "--held-out"), ("batch_size", "--batch-size"), ("steps", "--steps"))
+        flags += [f"{flag} {settings[name]}" for name, flag in named if settings[name] != getattr(usual.settings, name)]
+    if tuple(plan["seeds"]) != usual.seeds:
+        flags += [f"--seed {seed}" for seed in plan["seeds"]]
+    return flags
+
+
 def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
     settings = plan["settings"]
     told = _setup(plan)
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]
     rule = "" if settings["rule"] == AdaptSettings.rule else settings["rule"]
-    chosen = f" --rule {rule}" if rule else ""
-    command = f"Made by `nt-host experiment {plan['name']}{chosen} --out FOLDER`."
+    command = f"Made by `nt-host experiment {' '.join([plan['name'], *_flags(plan)])} --out FOLDER`."
     heading = f"## {plan['name']}{f', rule `{rule}`' if rule else ''}"
     return "\n".join([heading, "", command, told, "", HEAD, *lines, ""])
 
