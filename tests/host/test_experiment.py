@@ -65,6 +65,8 @@ def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch:
     page = results_page([tmp_path / "digits.json"])
     assert "| camera |" in page
     assert "mean ± standard deviation over seeds 0, 1" in page
+    assert "--held-out" not in page, "as the named experiment, but for steps, batch and seeds"
+    assert "`nt-host experiment digits --batch-size 32 --steps 20 --seed 0 --seed 1 --out FOLDER`" in page
 
 
 def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(

@@ -24,6 +24,7 @@ from nt_host.report.stream_curve import write_stream_curve
 from nt_host.tasks import load_task
 from nt_model.errors import UsageError
 from nt_model.image_file import read_image
+from tests.host.conftest import RunCli
 
 
 def stream_of(told: list[int], labels: list[int]) -> Stream:
@@ -89,6 +90,23 @@ def test_a_result_survives_the_file_and_shows_itself(tmp_path: Path) -> None:
     assert "| whole stream | 62.5 ± 0.0 |" in results_page([tmp_path / "stream.json"])
     write_stream_curve(tmp_path / "stream.png", result)
     assert (tmp_path / "stream.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_draws_the_curve_beside_the_page(tmp_path: Path, cli: RunCli) -> None:
+    runs = {(learner, 0): "01" * 30 for learner in LEARNERS}
+    write_stream(tmp_path / "stream.json", StreamResult("enose", StreamSettings(), (("batch2", 60),), runs))
+    done = cli("report", tmp_path / "stream.json", "--out", tmp_path / "docs" / "results.md")
+    assert done.returncode == 0, done.stderr
+    assert "img/stream.png" in (tmp_path / "docs" / "results.md").read_text()
+    assert (tmp_path / "docs" / "img" / "stream.png").is_file()
+
+
+def test_the_stream_refuses_options_that_it_does_not_know(tmp_path: Path, cli: RunCli) -> None:
+    done = cli("experiment", "stream", "--rule", "nt1", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "does not take" in done.stderr
+    done = cli("experiment", "digits", "--label-share", "0.5", "--out", tmp_path)
+    assert done.returncode == 2
 
 
 def test_bad_shares_and_files_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,18 @@ import click
 
 from nt_host.cli.options import FILE, json_option, option
 from nt_host.cli.output import Output
+from nt_host.experiment.stream_result import is_stream, read_stream
+from nt_host.experiment.stream_run import STREAM_NAME
 from nt_host.report.results_page import results_page
+from nt_host.report.stream_curve import write_stream_curve
 from nt_model.image_file import write_atomically
+
+
+def _write_pictures(results: tuple[Path, ...], folder: Path) -> None:
+    for path in results:
+        if is_stream(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_stream_curve(folder / f"{STREAM_NAME}.png", read_stream(path))
 
 
 @click.command()
@@ -17,10 +27,11 @@ from nt_model.image_file import write_atomically
 @option("--out", type=FILE, help="Markdown file to write; default: stdout.")
 @json_option
 def report(results: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
-    """Render RESULTS (files of `nt-host experiment`) as Markdown tables."""
+    """Render RESULTS (files of `nt-host experiment`) as Markdown tables; with --out also the pictures they show."""
     output = Output(as_json)
     page = results_page(results)
     if out is not None:
+        _write_pictures(results, out.parent / "img")
         write_atomically(out, page.encode())
         output.record("report", path=str(out))
         output.note(f"written: {out}")

@@ -10,13 +10,23 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
 from nt_host.experiment.plan import PLANS
-from nt_host.experiment.result import MEASURES, Row, read_result, rows
+from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.rules.tft import DIGITAL_RULE
 
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
 HEAD = (
     "| domain | argmax before | argmax after | strict before | strict after | labels | code bytes | wire bytes |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+SUMMARY_TEXT = (
+    "All experiments at a glance: mean over domains and the worst domain, per cent of the test samples; held out: "
+    "share of the labels that a trial keeps for itself. Rules `tft`, `lr` and `lda` change weights in float and run "
+    "on no chip."
+)
+SUMMARY_HEAD = (
+    "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
     "|---|---|---|---|---|---|---|---|"
 )
 
@@ -93,7 +103,7 @@ def _stream_section(result: StreamResult) -> str:
     )
     head = "| domain | codes (`dmn`) | the same chip, frozen | all weights in float (`tft`) |\n|---|---|---|---|"
     lines = ["| " + " | ".join(cells) + " |" for cells in stream_cells(result.rows())]
-    picture = "![Prequential accuracy](results/stream.png)"
+    picture = "![Prequential accuracy](img/stream.png)"
     return "\n".join(
         ["## stream", "", "Made by `nt-host experiment stream --out FOLDER`.", told, "", head, *lines, "", picture, ""]
     )
@@ -127,7 +137,27 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
 
 def results_page(paths: Sequence[Path]) -> str:
     """Markdown of the result files at `paths`; raises as `read_result`."""
-    return "\n".join([BANNER, "", "# Results", "", *(_page_part(path) for path in paths)])
+    return "\n".join([BANNER, "", "# Results", "", *_summary(paths), *(_page_part(path) for path in paths)])
+
+
+def _summary(paths: Sequence[Path]) -> list[str]:
+    """One line per experiment and rule: what to compare at a glance."""
+    lines = []
+    for path in paths:
+        if is_stream(path):
+            continue
+        plan, cells = read_result(path)
+        of = {row.domain: row for row in rows(cells)}
+        if ALL_DOMAINS not in of:
+            continue
+        mean, worst = of[ALL_DOMAINS].values, of[WORST_DOMAIN].values
+        settings = plan["settings"]
+        on_chip = settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES)
+        trial = f"{settings['held_out']:.0%}" if on_chip else "-"
+        shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
+        figures = " | ".join(mean_and_spread(value) for value in shown)
+        lines.append(f"| {plan['name']} | `{settings['rule']}` | {len(plan['seeds'])} | {trial} | {figures} |")
+    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, ""] if lines else []
 
 
 def _page_part(path: Path) -> str:
