@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
@@ -74,8 +74,6 @@ class Plan:
 
 FAST = AdaptSettings(held_out=0.0, batch_size=32, rule_options={"rate_code": 25.0})
 """Few labels: all of them are learned from, none is held out. Rate and batch were chosen on pretraining subjects."""
-ONE_LABEL = replace(FAST, rule_options={**FAST.rule_options, "output_dither_code": 96})
-"""A single label per class: twice the margin, chosen on synthetic drift of batch 1 (docs/learning.md)."""
 
 
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
@@ -89,7 +87,7 @@ PLANS: Mapping[str, Plan] = {
         Plan("digits", "digits", train=recipe("digits")),
         _drift_plan("enose", "enose"),
         _drift_plan("enose3", "enose", 3),
-        _drift_plan("enose1", "enose", 1, settings=ONE_LABEL),
+        _drift_plan("enose1", "enose", 1),
         _drift_plan("enose-worlds", "enose", train=recipe("enose-worlds")),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
