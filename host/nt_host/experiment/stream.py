@@ -150,7 +150,7 @@ class DigitalLearner:
         return predict(self._image.readout_class, self._network.spikes(self._stream.x[rows]))
 
     def learn(self, memory: Int64Array, lesson: int) -> None:
-        self._network.fit(self._stream.x[memory], self._stream.labels[memory])
+        self._network.fit(self._stream.x[memory], self._stream.labels[memory], lesson)
 
 
 def _between_labels(told: BoolArray) -> Iterator[Int64Array]:
