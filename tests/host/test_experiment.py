@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.adapt.stepper import check_rule
 from nt_host.experiment import run as run_module
-from nt_host.experiment.cell import Cell, run_cell
+from nt_host.experiment.cell import RECALLED, Cell, run_cell
 from nt_host.experiment.plan import Plan, plan_named
 from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows
 from nt_host.experiment.run import run_experiment
@@ -48,9 +49,9 @@ def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch:
     made: list[int] = []
     true_run_cell = run_module.run_cell
 
-    def counted(plan: Plan, *rest: object) -> Cell:
+    def counted(plan: Plan, *rest: object, **more: object) -> Cell:
         made.append(1)
-        return true_run_cell(plan, *rest)  # type: ignore[arg-type]
+        return true_run_cell(plan, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_module, "run_cell", counted)
     second = run_experiment(QUICK, tmp_path, ("camera",))
@@ -64,6 +65,41 @@ def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch:
     page = results_page([tmp_path / "digits.json"])
     assert "| camera |" in page
     assert "mean ± standard deviation over seeds 0, 1" in page
+    assert "--held-out" not in page, "as the named experiment, but for steps, batch and seeds"
+    assert "`nt-host experiment digits --batch-size 32 --steps 20 --seed 0 --seed 1 --out FOLDER`" in page
+
+
+def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copied(path: Path, *_: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(packaged_image("digits"), path)
+
+    monkeypatch.setattr(run_module, "cached_image", copied)
+    settings = AdaptSettings(steps=30, batch_size=32, held_out=0)
+    plan = replace(QUICK, settings=settings, seeds=(0,), chained=True, corner="ideal")
+    cells = run_experiment(plan, tmp_path)
+    assert [cell.domain for cell in cells] == ["camera", "clean", "camera recalled", "clean recalled"]
+    alone = run_experiment(replace(plan, chained=False), tmp_path / "alone")
+    assert cells[0].codes == alone[0].codes
+    assert cells[1].codes != alone[1].codes, "the second domain began elsewhere"
+    assert cells[2].after == cells[0].after, "its own codes bring the first domain back"
+    found = rows(cells)
+    assert [row.domain for row in found if row.domain.startswith("mean")] == [ALL_DOMAINS, ALL_DOMAINS + RECALLED]
+    assert found[2].values["after_argmax"][0] == pytest.approx((cells[0].after.argmax + cells[1].after.argmax) / 2)
+    assert "codes" not in json.loads((tmp_path / "digits.json").read_text())["cells"][0]
+
+
+def test_linear_rules_run_as_experiments_without_a_chip() -> None:
+    task = load_task("digits", None)
+    loaded = read_image(packaged_image("digits"))
+    plan = replace(QUICK, settings=AdaptSettings(rule="lda"))
+    cell = run_cell(plan, loaded, task.target("camera"), 20, 0, source=task.source)
+    assert cell.after.argmax > cell.before.argmax
+    assert (cell.steps, cell.code_bytes, cell.codes) == (0, 0, "")
+    with pytest.raises(UsageError, match="samples of the source"):
+        run_cell(plan, loaded, task.target("camera"), 20, 0)
 
 
 def test_unknown_experiment_and_broken_result(tmp_path: Path) -> None:

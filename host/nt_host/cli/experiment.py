@@ -17,7 +17,11 @@ from nt_host.cli.study import STUDIES, run_study
 from nt_host.experiment.plan import PLANS, Plan, plan_named
 from nt_host.experiment.result import rows
 from nt_host.experiment.run import run_experiment
+from nt_host.experiment.stream import LEARNERS
+from nt_host.experiment.stream_result import stream_cells
+from nt_host.experiment.stream_run import STREAM_NAME, StreamPlan, run_stream_experiment
 from nt_host.report.results_page import row_cells
+from nt_host.report.stream_curve import write_stream_curve
 from nt_host.report.tables import plain_table
 from nt_model.engine import ENGINES
 from nt_model.errors import UsageError
@@ -55,9 +59,11 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*PLANS, *STUDIES, *CHIP_EXPERIMENTS]))
+@click.argument("name", type=click.Choice([*PLANS, STREAM_NAME, *STUDIES, *CHIP_EXPERIMENTS]))
 @option("--out", type=FOLDER, required=True, help="Folder of cells, images and the result; a killed run goes on there.")
-@option("--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2.")
+@option(
+    "--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default: the experiment's own."
+)
 @option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
 @option("--rule", help="Learning rule.")
 @option("--set", "rule_pairs", multiple=True, metavar="NAME=NUMBER", help="Setting of the rule, repeatable.")
@@ -70,6 +76,7 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 @option("--engine", type=click.Choice(ENGINES), help="Engine of the chips.")
 @option("--chips", type=click.IntRange(1), help="Chips per network and corner (mismatch), or receivers (transfer).")
 @worker_options
+@option("--label-share", type=float, help="Of experiment `stream`: share of the samples whose label follows.")
 @json_option
 def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
     """Run experiment NAME on simulated chips and print mean and spread over the seeds.
@@ -89,6 +96,15 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
         run_chip_experiment(output, name, out, {**chip_options, **options})
         return
     refuse_options(name, [each for each, value in chip_options.items() if value is not None])
+    if name == STREAM_NAME:
+        _stream(output, out, domains, options)
+        return
+    if options["label_share"] is not None:
+        raise UsageError(
+            "only experiment `stream` has a share of labels",
+            evidence=f"experiment '{name}'",
+            next_step="give `--labels-per-class` instead",
+        )
     plan = chosen_plan(plan_named(name), options)
     with output.bar(name) as bar:
         cells = run_experiment(plan, out, domains, bar.update)
@@ -101,3 +117,29 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
         )
     )
     output.note(f"result: {out / plan.result_name}")
+
+
+def _stream(output: Output, out: Path, domains: tuple[str, ...], options: dict[str, Any]) -> None:
+    taken = ("seeds", "corner", "engine", "label_share")
+    refused = [name for name, value in options.items() if value not in (None, ()) and name not in taken]
+    if refused or domains:
+        raise UsageError(
+            "experiment `stream` does not take that option",
+            evidence=", ".join([*refused, *(["domains"] if domains else [])]),
+            next_step="it takes --seed, --corner, --engine and --label-share",
+        )
+    plan = StreamPlan()
+    chosen = {name: options[name] for name in ("corner", "engine") if options[name] is not None}
+    share = options["label_share"]
+    settings = plan.settings if share is None else replace(plan.settings, label_share=share)
+    plan = replace(plan, settings=settings, seeds=tuple(options["seeds"]) or plan.seeds, **chosen)
+    with output.bar(STREAM_NAME) as bar:
+        result = run_stream_experiment(plan, out, bar.update)
+    found = result.rows()
+    for domain, values in found:
+        output.record("row", domain=domain, values=values)
+    title = f"{STREAM_NAME}: right before the label was told, mean ± spread over {len(plan.seeds)} seeds, per cent"
+    output.show(plain_table(title, ("domain", *LEARNERS), stream_cells(found)))
+    picture = out / f"{STREAM_NAME}.png"
+    write_stream_curve(picture, result)
+    output.note(f"result: {out / STREAM_NAME}.json, curve: {picture}")

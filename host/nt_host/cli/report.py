@@ -8,11 +8,21 @@ import click
 
 from nt_host.cli.options import FILE, json_option, option
 from nt_host.cli.output import Output
+from nt_host.experiment.stream_result import is_stream, read_stream
+from nt_host.experiment.stream_run import STREAM_NAME
 from nt_host.report.chips_page import chips_section, replace_section
 from nt_host.report.results_page import results_page
+from nt_host.report.stream_curve import write_stream_curve
 from nt_host.study.page import studies_page
 from nt_host.study.result import is_study
 from nt_model.image_file import write_atomically
+
+
+def _write_pictures(results: tuple[Path, ...], folder: Path) -> None:
+    for path in results:
+        if is_stream(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_stream_curve(folder / f"{STREAM_NAME}.png", read_stream(path))
 
 
 @click.command()
@@ -21,7 +31,9 @@ from nt_model.image_file import write_atomically
 @option("--into", type=FILE, help="Results over many chips: put them in their place in this Markdown file.")
 @json_option
 def report(results: tuple[Path, ...], out: Path | None, into: Path | None, as_json: bool) -> None:
-    """Render RESULTS (files of `nt-host experiment`) as Markdown tables; studies and other experiments apart."""
+    """Render RESULTS (files of `nt-host experiment`) as Markdown tables; studies and other experiments apart.
+
+    With --out also the pictures that they show."""
     output = Output(as_json)
     if into is not None:
         replace_section(into, chips_section(results))
@@ -30,6 +42,7 @@ def report(results: tuple[Path, ...], out: Path | None, into: Path | None, as_js
         return
     page = studies_page(results, out) if is_study(results[0]) else results_page(results)
     if out is not None:
+        _write_pictures(results, out.parent / "img")
         write_atomically(out, page.encode())
         output.record("report", path=str(out))
         output.note(f"written: {out}")

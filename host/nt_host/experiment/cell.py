@@ -11,19 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.adapt.homeostasis import settle, some
 from nt_host.adapt.loop import adapt
 from nt_host.connect import ChipOptions, connected
 from nt_host.evaluate import encoded, evaluate_events
+from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, linear_accuracy
 from nt_host.experiment.plan import Plan
+from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy, accuracy
 from nt_host.rules.tft import DIGITAL_RULE, FullTuning, FullTuningSettings
-from nt_host.tasks import Split, Target, split_target
+from nt_host.tasks import Dataset, Split, Target, split_target
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, write_atomically
 
 ByteArray = NDArray[np.uint8]
 CELL_SCHEMA = "nt-cell/1"
+RECALLED = " recalled"
+"""What the name of a domain ends with whose codes were loaded again after a chain."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,43 @@ class Cell:
     code_bytes: int
     wire_bytes: int
     seconds: float
+    codes: str = ""
+    """The codes that the chip ended with, hexadecimal; empty where nothing ran on a chip."""
 
 
-def run_cell(plan: Plan, loaded: LoadedImage, target: Target, labels_per_class: int, seed: int) -> Cell:
-    """Adapt a fresh simulated chip of `seed` to `target`, over the wire; for rule `tft` tune a digital copy instead."""
+def run_cell(
+    plan: Plan,
+    loaded: LoadedImage,
+    target: Target,
+    labels_per_class: int,
+    seed: int,
+    *,
+    source: Dataset | None = None,
+    start_codes: str = "",
+) -> Cell:
+    """Adapt a fresh simulated chip of `seed` to `target`, over the wire; digital rules tune a digital copy instead.
+
+    Args:
+        source: samples of the source, for the linear baselines and homeostasis.
+        start_codes: hexadecimal codes to begin with; the chip's own where empty.
+
+    Raises:
+        UsageError: the plan needs the source and there is none, or as `adapt`.
+    """
     split = split_target(target, labels_per_class, seed)
+    if plan.settings.rule in LINEAR_RULES:
+        return _linear_cell(plan.settings.rule, loaded.image, target.name, split, seed, _needed(source))
     x, x_test = encoded(loaded.image, split.labelled), encoded(loaded.image, split.test)
     if plan.settings.rule == DIGITAL_RULE:
         return _digital_cell(plan, loaded.image, target.name, split, (x, x_test), seed)
-    options = ChipOptions(f"sim:{plan.corner},seed={seed}", engine=plan.engine)
-    with connected(options, loaded) as chip:
+    with connected(simulated(plan, seed), loaded) as chip:
+        if start_codes:
+            move_codes(chip, codes_of(start_codes))
         before = evaluate_events(chip, loaded.image, x_test, split.test.labels)
+        if plan.homeostasis:
+            # Unlabelled are all samples that the device meets: the labelled ones without their labels, and the test.
+            seen = some(np.concatenate([x, x_test]), seed)
+            settle(chip, loaded.image, some(encoded(loaded.image, _needed(source)), seed), seen, plan.homeostasis)
         result = adapt(chip, loaded.image, x, split.labelled.labels, replace(plan.settings, seed=seed))
         after = evaluate_events(chip, loaded.image, x_test, split.test.labels)
     return Cell(
@@ -62,7 +93,46 @@ def run_cell(plan: Plan, loaded: LoadedImage, target: Target, labels_per_class: 
         result.code_bytes,
         result.wire_bytes,
         round(result.seconds, 3),
+        result.codes.tobytes().hex(),
     )
+
+
+def simulated(plan: Plan, seed: int) -> ChipOptions:
+    """The simulated chip of a plan's `seed`."""
+    return ChipOptions(f"sim:{plan.corner},seed={seed}", engine=plan.engine)
+
+
+def codes_of(text: str) -> ByteArray:
+    """Hexadecimal codes of a cell as (n_codes,) uint8."""
+    return np.frombuffer(bytes.fromhex(text), np.uint8)
+
+
+def recalled_cell(plan: Plan, loaded: LoadedImage, target: Target, labels_per_class: int, cell: Cell) -> Cell:
+    """`cell` tested again: the codes that it ended with are loaded into the chip, and nothing is learned."""
+    split = split_target(target, labels_per_class, cell.seed)
+    with connected(simulated(plan, cell.seed), loaded) as chip:
+        writes = move_codes(chip, codes_of(cell.codes))
+        seen = evaluate_events(chip, loaded.image, encoded(loaded.image, split.test), split.test.labels)
+    written = writes * loaded.image.n_codes
+    return Cell(cell.domain + RECALLED, cell.seed, cell.after, seen, 0, 0, written, 0, 0.0, cell.codes)
+
+
+def _needed(source: Dataset | None) -> Dataset:
+    if source is None:
+        raise UsageError(
+            "this plan needs the samples of the source", next_step="run it with `nt-host experiment NAME --out FOLDER`"
+        )
+    return source
+
+
+def _linear_cell(rule: str, image: Image, domain: str, split: Split, seed: int, source: Dataset) -> Cell:
+    """A linear baseline: before, fitted on the source; after, with the labelled samples."""
+    started = time.monotonic()
+    before, after = (
+        linear_accuracy(fitted(rule, image.encoder, source, labelled), image.encoder, split.test)
+        for labelled in (None, split.labelled)
+    )
+    return Cell(domain, seed, before, after, len(split.labelled), 0, 0, 0, round(time.monotonic() - started, 3))
 
 
 def _digital_cell(

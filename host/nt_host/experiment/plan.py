@@ -14,6 +14,7 @@ from nt_host.train_image import recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
+FIVE_SEEDS = (0, 1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Plan:
         corner: process corner of the chips.
         engine: engine of the chips.
         labels_per_class: labelled samples per class; None takes the task's own.
+        homeostasis: rounds of homeostasis with unlabelled samples before the labelled steps; 0 does without.
+        chained: every domain begins with the codes that the one before it ended with, its labels gone; afterwards
+            every domain is tested again with its own codes loaded.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Plan:
     corner: str = "typical"
     engine: str = "c"
     labels_per_class: int | None = None
+    homeostasis: int = 0
+    chained: bool = False
 
     @property
     def result_name(self) -> str:
@@ -51,9 +57,13 @@ class Plan:
         table: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return table
 
-    def cell_key(self, domain: str, seed: int, image_digest: str) -> str:
-        """Digest of all that a cell's result depends on: a cell on disk counts only under the same key."""
+    def cell_key(self, domain: str, seed: int, image_digest: str, start_codes: str = "") -> str:
+        """Digest of all that a cell's result depends on: a cell on disk counts only under the same key.
+
+        `start_codes` are the hexadecimal codes that a chained domain begins with.
+        """
         parts = {**self.table(), "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
+        parts["start_codes"] = start_codes
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def image_key(self, seed: int) -> str:
@@ -62,13 +72,27 @@ class Plan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
+FAST = AdaptSettings(held_out=0.0, batch_size=32, rule_options={"rate_code": 25.0})
+"""Few labels: all of them are learned from, none is held out. Rate and batch were chosen on pretraining subjects."""
+
+
+def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
+    settings = {"train": recipe(task), "settings": FAST, "seeds": FIVE_SEEDS, "labels_per_class": labels_per_class}
+    return Plan(name, task, **{**settings, **more})
+
+
 PLANS: Mapping[str, Plan] = {
     plan.name: plan
     for plan in (
         Plan("digits", "digits", train=recipe("digits")),
-        Plan("enose", "enose", train=recipe("enose")),
-        Plan("emg", "emg", train=recipe("emg")),
-        Plan("emg4", "emg", train=recipe("emg"), labels_per_class=4),
+        _drift_plan("enose", "enose"),
+        _drift_plan("enose3", "enose", 3),
+        _drift_plan("enose1", "enose", 1),
+        _drift_plan("enose-worlds", "enose", train=recipe("enose-worlds")),
+        _drift_plan("enose-home", "enose", homeostasis=8),
+        _drift_plan("enose-seq", "enose", chained=True),
+        _drift_plan("emg", "emg"),
+        _drift_plan("emg4", "emg", 4),
     )
 }
 

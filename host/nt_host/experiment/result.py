@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nt_host.experiment.cell import Cell
+from nt_host.experiment.cell import RECALLED, Cell
 from nt_host.experiment.plan import Plan
 from nt_host.readout import Accuracy
 from nt_model.errors import UsageError, VersionMismatchError
@@ -54,7 +54,12 @@ def _row(domain: str, by_seed: Sequence[dict[str, float]], cells: Sequence[Cell]
 
 def rows(cells: Sequence[Cell]) -> list[Row]:
     """One row per domain in the order met, then one of the mean over domains and one of the worst domain of each
-    measure, both taken seed by seed."""
+    measure, both taken seed by seed; the same again for domains that were recalled after a chain."""
+    recalled = [cell for cell in cells if cell.domain.endswith(RECALLED)]
+    return _group([cell for cell in cells if cell not in recalled], "") + _group(recalled, RECALLED)
+
+
+def _group(cells: Sequence[Cell], suffix: str) -> list[Row]:
     domains = list(dict.fromkeys(cell.domain for cell in cells))
     found = []
     for domain in domains:
@@ -68,13 +73,19 @@ def rows(cells: Sequence[Cell]) -> list[Row]:
             by_seed = [
                 {key: float(over_domains([each[key] for each in of_seed])) for key in MEASURES} for of_seed in of_seeds
             ]
-            found.append(_row(name, by_seed, cells))
+            found.append(_row(name + suffix, by_seed, cells))
     return found
+
+
+def _without_codes(cell: Cell) -> dict[str, Any]:
+    table = asdict(cell)
+    del table["codes"]
+    return table
 
 
 def write_result(path: Path, plan: Plan, cells: Sequence[Cell]) -> None:
     """Write plan and cells as JSON to `path` atomically."""
-    table = {"schema": RESULT_SCHEMA, "plan": plan.table(), "cells": [asdict(cell) for cell in cells]}
+    table = {"schema": RESULT_SCHEMA, "plan": plan.table(), "cells": [_without_codes(cell) for cell in cells]}
     write_atomically(path, (json.dumps(table, indent=1) + "\n").encode())
 
 

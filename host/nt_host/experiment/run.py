@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from nt_host.experiment.cell import Cell, keep_cell, kept_cell, run_cell
+from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
 from nt_host.tasks import Task, load_task
@@ -17,10 +17,21 @@ from nt_model.image_file import LoadedImage, read_image
 OnCell = Callable[[int, int, str], None]
 
 
-def _image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
+def plan_image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
+    """The pretrained image of `plan` and `seed`, trained into `folder` where it is absent."""
     path = folder / "images" / f"{plan.task}-s{seed}-{plan.image_key(seed)}.ntrom"
     cached_image(path, task, replace(plan.train, seed=seed))
     return read_image(path)
+
+
+def _recalled(plan: Plan, folder: Path, task: Task, per_class: int, cells: list[Cell]) -> list[Cell]:
+    """Every cell of a chain once more, after the chain has ended, by loading its codes."""
+    images = {seed: plan_image(plan, task, folder, seed) for seed in plan.seeds}
+    return [
+        recalled_cell(plan, images[cell.seed], task.target(cell.domain), per_class, cell)
+        for cell in cells
+        if cell.codes
+    ]
 
 
 def run_experiment(
@@ -52,16 +63,21 @@ def run_experiment(
     total = len(plan.seeds) * len(targets)
     for seed in plan.seeds:
         on_cell(len(cells), total, f"pretraining, seed {seed}")
-        loaded = _image(plan, task, folder, seed)
+        loaded = plan_image(plan, task, folder, seed)
+        codes = ""
         for target in targets:
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
             path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
-            key = plan.cell_key(target.name, seed, loaded.digest)
+            key = plan.cell_key(target.name, seed, loaded.digest, codes)
             cell = kept_cell(path, key)
             if cell is None:
-                cell = run_cell(plan, loaded, target, per_class, seed)
+                cell = run_cell(plan, loaded, target, per_class, seed, source=task.source, start_codes=codes)
                 keep_cell(path, key, cell)
             cells.append(cell)
+            if plan.chained:
+                codes = cell.codes
+    if plan.chained:
+        cells += _recalled(plan, folder, task, per_class, cells)
     on_cell(total, total, "done")
     write_result(folder / plan.result_name, plan, cells)
     return cells

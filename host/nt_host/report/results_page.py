@@ -8,12 +8,25 @@ from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
-from nt_host.experiment.result import MEASURES, Row, read_result, rows
+from nt_host.experiment.linear_baseline import LINEAR_RULES
+from nt_host.experiment.plan import PLANS
+from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
+from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.rules.tft import DIGITAL_RULE
 
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
 HEAD = (
     "| domain | argmax before | argmax after | strict before | strict after | labels | code bytes | wire bytes |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+SUMMARY_TEXT = (
+    "All experiments at a glance: mean over domains and the worst domain, per cent of the test samples; held out: "
+    "share of the labels that a trial keeps for itself. Rules `tft`, `lr` and `lda` change weights in float and run "
+    "on no chip."
+)
+SUMMARY_HEAD = (
+    "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
     "|---|---|---|---|---|---|---|---|"
 )
 
@@ -43,28 +56,109 @@ def _digital_setup(plan: dict[str, Any]) -> str:
     return f"All weights tuned in float with all labels, no chip: the digital upper bound; {_spread_text(plan)}"
 
 
+LINEAR_SETUPS = {
+    "lr": "Float logistic regression on the source and the labelled samples, those weighted 10; no chip",
+    "lda": "Float linear discriminant with shrinkage on the labelled samples alone; no chip",
+}
+
+
+def _linear_setup(plan: dict[str, Any]) -> str:
+    seeds = ", ".join(str(seed) for seed in plan["seeds"])
+    return (
+        f"{LINEAR_SETUPS[plan['settings']['rule']]}; before: fitted on the source alone; "
+        f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
+    )
+
+
 def _chip_setup(plan: dict[str, Any]) -> str:
     settings = plan["settings"]
     options = ", ".join(f"{name} = {value}" for name, value in settings["rule_options"].items())
     refit = " in a trial, then a refit with all of them" if settings["refit"] else ""
+    trial = f"{settings['held_out']:.0%} of the labels held out{refit}" if settings["held_out"] else "no trial"
+    before = f"{plan['homeostasis']} rounds of homeostasis first, " if plan.get("homeostasis") else ""
+    chained = "each domain from the last codes, " if plan.get("chained") else ""
+    worlds = f", {plan['train']['worlds']} worlds" if plan["train"]["worlds"] else ""
     return (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
-        f"{settings['steps']} steps of {settings['batch_size']} samples per round, "
-        f"{settings['held_out']:.0%} of the labels held out{refit}; corner `{plan['corner']}`; {_spread_text(plan)}"
+        f"{before}{chained}{settings['steps']} steps of {settings['batch_size']} samples per round, "
+        f"{trial}; corner `{plan['corner']}`; {_spread_text(plan)[:-1]}; ROM of {plan['train']['steps']} steps{worlds}."
     )
+
+
+def _setup(plan: dict[str, Any]) -> str:
+    rule = plan["settings"]["rule"]
+    if rule in LINEAR_RULES:
+        return _linear_setup(plan)
+    return _digital_setup(plan) if rule == DIGITAL_RULE else _chip_setup(plan)
+
+
+def _stream_section(result: StreamResult) -> str:
+    settings = result.settings
+    seeds = ", ".join(str(seed) for seed in result.seeds)
+    told = (
+        f"Task {result.task}: every sample is predicted first; for {settings.label_share:.0%} of them the label "
+        f"follows. The latest {settings.memory_per_class} labelled samples per class are kept; after each label "
+        f"{settings.steps_per_label} steps of {settings.batch_size} samples. Right before the label was told, "
+        f"mean ± standard deviation over seeds {seeds}, per cent."
+    )
+    head = "| domain | codes (`dmn`) | the same chip, frozen | all weights in float (`tft`) |\n|---|---|---|---|"
+    lines = ["| " + " | ".join(cells) + " |" for cells in stream_cells(result.rows())]
+    picture = "![Prequential accuracy](img/stream.png)"
+    return "\n".join(
+        ["## stream", "", "Made by `nt-host experiment stream --out FOLDER`.", told, "", head, *lines, "", picture, ""]
+    )
+
+
+def _flags(plan: dict[str, Any]) -> list[str]:
+    """Options that make `plan` out of the named experiment as it stands today."""
+    settings, flags = plan["settings"], []
+    usual = PLANS.get(plan["name"])
+    if settings["rule"] != AdaptSettings.rule:
+        flags.append(f"--rule {settings['rule']}")
+    if usual is None:
+        return flags
+    if settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES):
+        named = (("held_out", "--held-out"), ("batch_size", "--batch-size"), ("steps", "--steps"))
+        flags += [f"{flag} {settings[name]}" for name, flag in named if settings[name] != getattr(usual.settings, name)]
+    if tuple(plan["seeds"]) != usual.seeds:
+        flags += [f"--seed {seed}" for seed in plan["seeds"]]
+    return flags
 
 
 def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
     settings = plan["settings"]
-    told = _digital_setup(plan) if settings["rule"] == DIGITAL_RULE else _chip_setup(plan)
+    told = _setup(plan)
     lines = ["| " + " | ".join(row_cells(row)) + " |" for row in rows(cells)]
     rule = "" if settings["rule"] == AdaptSettings.rule else settings["rule"]
-    chosen = f" --rule {rule}" if rule else ""
-    command = f"Made by `nt-host experiment {plan['name']}{chosen} --out FOLDER`."
+    command = f"Made by `nt-host experiment {' '.join([plan['name'], *_flags(plan)])} --out FOLDER`."
     heading = f"## {plan['name']}{f', rule `{rule}`' if rule else ''}"
     return "\n".join([heading, "", command, told, "", HEAD, *lines, ""])
 
 
 def results_page(paths: Sequence[Path]) -> str:
     """Markdown of the result files at `paths`; raises as `read_result`."""
-    return "\n".join([BANNER, "", "# Results", "", *(_section(*read_result(path)) for path in paths)])
+    return "\n".join([BANNER, "", "# Results", "", *_summary(paths), *(_page_part(path) for path in paths)])
+
+
+def _summary(paths: Sequence[Path]) -> list[str]:
+    """One line per experiment and rule: what to compare at a glance."""
+    lines = []
+    for path in paths:
+        if is_stream(path):
+            continue
+        plan, cells = read_result(path)
+        of = {row.domain: row for row in rows(cells)}
+        if ALL_DOMAINS not in of:
+            continue
+        mean, worst = of[ALL_DOMAINS].values, of[WORST_DOMAIN].values
+        settings = plan["settings"]
+        on_chip = settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES)
+        trial = f"{settings['held_out']:.0%}" if on_chip else "-"
+        shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
+        figures = " | ".join(mean_and_spread(value) for value in shown)
+        lines.append(f"| {plan['name']} | `{settings['rule']}` | {len(plan['seeds'])} | {trial} | {figures} |")
+    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, ""] if lines else []
+
+
+def _page_part(path: Path) -> str:
+    return _stream_section(read_stream(path)) if is_stream(path) else _section(*read_result(path))

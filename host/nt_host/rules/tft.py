@@ -78,10 +78,13 @@ class FullTuning:
         """Output spikes (B, N_out) uint8 of ``inputs`` (B, M) uint8 events."""
         return (self._forward(inputs)[1][-1] >= 1).astype(np.uint8)
 
-    def fit(self, inputs: ByteArray, labels: NDArray[np.integer]) -> None:
-        """Train on ``inputs`` (S, M) uint8 and ``labels`` (S,); continues from the present weights."""
+    def fit(self, inputs: ByteArray, labels: NDArray[np.integer], lesson: int | None = None) -> None:
+        """Train on ``inputs`` (S, M) uint8 and ``labels`` (S,); continues from the present weights.
+
+        Who calls it again and again numbers the calls by ``lesson``, so that each draws batches of its own.
+        """
         settings = self._settings
-        rng = np.random.default_rng(settings.seed)
+        rng = np.random.default_rng(settings.seed if lesson is None else [settings.seed, lesson])
         chance = 1.0 / np.bincount(labels, minlength=self._n_classes).clip(1)[labels]
         chance /= chance.sum()
         values = [*self._weights, *self._bias]

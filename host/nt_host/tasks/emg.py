@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.tasks.armband import user_worlds
 from nt_host.tasks.dataset import Dataset
 from nt_host.tasks.recordings import Recording, load_recording
 from nt_host.tasks.task import Target, Task
@@ -66,4 +67,5 @@ def load() -> Task:
                 repetition[adapt & mine],
             )
         )
-    return Task("emg", everything.take(~evaluation), tuple(targets), labels_per_class=1, transform="signed_log")
+    source = everything.take(~evaluation)
+    return Task("emg", source, tuple(targets), labels_per_class=1, transform="signed_log", world=user_worlds(source))

@@ -6,6 +6,7 @@ import numpy as np
 
 from nt_host.tasks.dataset import Dataset
 from nt_host.tasks.recordings import Recording, load_recording
+from nt_host.tasks.sensor_drift import aged
 from nt_host.tasks.task import Target, Task
 from nt_model.errors import UsageError
 
@@ -53,4 +54,5 @@ def load() -> Task:
         targets=tuple(Target(f"batch{n}", everything.of_domain(f"batch{n}")) for n in later),
         labels_per_class=8,
         transform="signed_log",
+        world=aged,
     )
