@@ -16,6 +16,7 @@ from nt_host.experiment.result import rows
 from nt_host.experiment.run import run_experiment
 from nt_host.report.results_page import row_cells
 from nt_host.report.tables import plain_table
+from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.engine import ENGINES
 
 COLUMNS = ("domain", "argmax before", "after", "strict before", "after", "labels", "code bytes", "wire bytes")
@@ -28,7 +29,7 @@ def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
     if options["rule_pairs"]:
         changed["rule_options"] = rule_options(options["rule_pairs"])
     elif options["rule"] not in (None, plan.settings.rule):
-        changed["rule_options"] = {}
+        changed["rule_options"] = dict(plan.digital_options) if options["rule"] == DIGITAL_RULE else {}
     of_plan = {name: options[name] for name in ("corner", "engine", "labels_per_class")}
     seeds = options["seeds"] or plan.seeds
     return replace(

@@ -29,6 +29,9 @@ class Plan:
         corner: process corner of the chips.
         engine: engine of the chips.
         labels_per_class: labelled samples per class; None takes the task's own.
+        rom: named task whose network is used, where several tasks share one; empty for the task's own.
+        networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
+        digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
     """
 
     name: str
@@ -39,6 +42,9 @@ class Plan:
     corner: str = "typical"
     engine: str = "c"
     labels_per_class: int | None = None
+    rom: str = ""
+    networks: int = 0
+    digital_options: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def result_name(self) -> str:
@@ -53,12 +59,22 @@ class Plan:
 
     def cell_key(self, domain: str, seed: int, image_digest: str) -> str:
         """Digest of all that a cell's result depends on: a cell on disk counts only under the same key."""
-        parts = {**self.table(), "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
+        kept = {name: value for name, value in self.table().items() if name != "digital_options"}
+        parts = {**kept, "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def rom_task(self) -> str:
+        """Named task that the network is trained for."""
+        return self.rom or self.task
+
+    def network_seed(self, seed: int) -> int:
+        """Seed of the network that cell seed `seed` uses."""
+        return seed % self.networks if self.networks else seed
+
     def image_key(self, seed: int) -> str:
-        """Short digest of all that the pretrained image of `seed` depends on."""
-        parts = {"task": self.task, "train": asdict(self.train), "seed": seed}
+        """Short digest of all that the pretrained image of network seed `seed` depends on."""
+        parts = {"task": self.rom_task, "train": asdict(self.train), "seed": seed}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
