@@ -94,7 +94,7 @@ def train_image(
     metadata = {
         "source": f"nt-host pretrain, task {task.name}, seed {spec.seed}",
         "accuracy": f"argmax {network.train_accuracy:.4f}, strict {network.train_strict_accuracy:.4f} on the source",
-        "classes": json.dumps(list(source.class_names), ensure_ascii=False),
+        "classes": json.dumps(list(task.source.class_names), ensure_ascii=False),
     }
     if task.name in LICENCES:
         metadata["licence"] = LICENCES[task.name]

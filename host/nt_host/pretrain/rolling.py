@@ -65,7 +65,8 @@ class RollingLayer(SpikingLayer):
 
     def excess(self, inputs: Tensor, *, frozen: bool, log_gain: Tensor | None = None) -> Tensor:
         """See ``SpikingLayer.excess``."""
-        return self.excess_of(Product.apply(inputs, self.latent), frozen=frozen, log_gain=log_gain)
+        current: Tensor = Product.apply(inputs, self.latent)  # type: ignore[no-untyped-call]
+        return self.excess_of(current, frozen=frozen, log_gain=log_gain)
 
     def _spread(self, current: Tensor, mean: Tensor) -> Tensor:
         # torch.std along the first axis takes several times as long.

@@ -1,4 +1,4 @@
-"""Views of images for rolling pretraining, in PyTorch: warp, brush, contrast, noise; a world fixes them for all samples.
+"""Views of images for rolling pretraining, in PyTorch; a world fixes warp, brush, contrast and noise for its samples.
 
 Images are (n, 28, 28) float, 0 (background) to 1; what the chip sees is (n, 14, 14), means of 2 x 2 pixels.
 """
@@ -183,9 +183,8 @@ def _glyph(dice: Dice, images: Tensor, labels: Tensor) -> Tensor:
             torch.ones(1),
         ).expand(count, 2, 3)
         maps = composed(random_matrices(count, dice, 10, 0.12, 1.2), base)
-        drawn = seen_cells(
-            dilated(images[chosen].float() / 255, (1, 3, 5, 7)[int(dice.uniform(0, 4))]), maps, None, SIDE
-        )
+        thick = dilated(images[chosen].float() / 255, (1, 3, 5, 7)[int(dice.uniform(0, 4))])
+        drawn = seen_cells(thick, maps, None, SIDE)
         level = dice.uniform(0.4, 1.0)
         erase = part > 0 and dice.chance(0.3)
         canvas = canvas * (1 - drawn) if erase else torch.maximum(canvas, level * drawn)

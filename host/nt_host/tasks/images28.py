@@ -25,8 +25,8 @@ MNIST = Recording(
 FASHION = Recording(
     "fashion_mnist.npz",
     ARRAYS,
-    "download Fashion-MNIST (Xiao et al. 2017) from https://github.com/zalandoresearch/fashion-mnist and store x_train, "
-    "y_train, x_test, y_test (uint8, 28 x 28) as fashion_mnist.npz",
+    "download Fashion-MNIST (Xiao et al. 2017) from https://github.com/zalandoresearch/fashion-mnist and store "
+    "x_train, y_train, x_test, y_test (uint8, 28 x 28) as fashion_mnist.npz",
 )
 USPS = Recording(
     "usps.npz",
@@ -68,7 +68,7 @@ def brightness(images: ByteArray) -> FloatArray:
     return images.astype(np.float32) / np.float32(255)
 
 
-def usps_canvas(images: NDArray[np.integer]) -> FloatArray:
+def usps_canvas(images: NDArray[np.generic]) -> FloatArray:
     """USPS images (n, 16, 16) as MNIST's makers would have placed them: 20 x 20, centre of mass in the middle of
     28 x 28."""
     # Imported where it is used: SciPy takes a while to load, and most commands do without it.
@@ -87,7 +87,7 @@ def usps_canvas(images: NDArray[np.integer]) -> FloatArray:
     return np.clip(canvas, 0, 1)
 
 
-def parts(recording: Recording, side: int = SIDE) -> tuple[tuple[NDArray[np.integer], Int64Array], ...]:
+def parts(recording: Recording, side: int = SIDE) -> tuple[tuple[NDArray[np.generic], Int64Array], ...]:
     """((training images, labels), (test images, labels)) of a file of square images with edges of `side` pixels.
 
     Raises:

@@ -15,8 +15,8 @@ FloatArray = NDArray[np.float32]
 RECORDING = Recording(
     file_name="pacs_emb.npz",
     arrays=("mbv2", "mbv2_scale", "y", "domain", "class_names", "domain_names"),
-    origin="download PACS (Li et al. 2017), run the quantised MobileNetV2 (ImageNet) on it and store its global average "
-    "pool mbv2 (n, 1280) uint8 with mbv2_scale, y, domain (n,), class_names and domain_names as pacs_emb.npz",
+    origin="download PACS (Li et al. 2017), run the quantised MobileNetV2 (ImageNet) on it and store its global "
+    "average pool mbv2 (n, 1280) uint8 with mbv2_scale, y, domain (n,), class_names and domain_names as pacs_emb.npz",
 )
 SOURCE = "photo"
 STYLE_GAIN = 0.5
