@@ -16,8 +16,8 @@ RECORDING = Recording(
     file_name="fsdd_logmel.npz",
     arrays=("X", "n_frames", "y", "speaker", "speaker_names"),
     origin="download the Free Spoken Digit Dataset from https://github.com/Jakobovski/free-spoken-digit-dataset, "
-    "compute 24 log-mel bands (60 to 4000 Hz, 25 ms window, 10 ms hop) and store X (n, 64, 24), n_frames, y, speaker (n,) "
-    "and speaker_names as fsdd_logmel.npz",
+    "compute 24 log-mel bands (60 to 4000 Hz, 25 ms window, 10 ms hop) and store X (n, 64, 24), n_frames, y, "
+    "speaker (n,) and speaker_names as fsdd_logmel.npz",
 )
 FRAMES = 16
 SOURCE_SPEAKERS = 4
