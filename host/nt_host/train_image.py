@@ -50,7 +50,9 @@ RECIPES = {
     "digits": TrainSpec(worlds=24, world_life=750, steps=3000),
     "enose": TrainSpec(steps=600),
     **dict.fromkeys(("mnist-rot30", "mnist-tasks", "mnist-tuning", "usps"), ROLLING),
-    "mnist": TrainSpec(hidden=(1024, 512), population=16, steps=4000, batch_size=256, gain_sigma=0.1),
+    "fsdd": TrainSpec(worlds=24, world_life=750, steps=2000),
+    "pacs": TrainSpec(worlds=24, world_life=500, steps=1000),
+    "mnist": TrainSpec(hidden=(1024, 512), population=16, steps=3000, batch_size=256, gain_sigma=0.1),
 }
 """What differs from the default specification by task: worlds where the task can draw them, fewer steps where the
 source has few samples. Chosen on training parts (docs/learning.md)."""

@@ -59,7 +59,7 @@ class Plan:
 
     def cell_key(self, domain: str, seed: int, image_digest: str) -> str:
         """Digest of all that a cell's result depends on: a cell on disk counts only under the same key."""
-        kept = {name: value for name, value in self.table().items() if name != "digital_options"}
+        kept = {name: value for name, value in self.table().items() if name not in ("digital_options", "networks")}
         parts = {**kept, "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -78,6 +78,29 @@ class Plan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
+FEW = AdaptSettings(steps=300, batch_size=50)
+MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
+"""Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
+IMAGE_SEEDS = (0, 1, 2, 3, 4)
+
+
+def _from_mnist(name: str, task: str, settings: AdaptSettings, labels_per_class: int) -> Plan:
+    """A plan on the one ROM that is trained for all tasks that start from MNIST."""
+    rom = "mnist-tasks"
+    digital = {"steps": 300, "batch_size": 100}
+    return Plan(
+        name,
+        task,
+        train=recipe(rom),
+        settings=settings,
+        seeds=IMAGE_SEEDS,
+        labels_per_class=labels_per_class,
+        rom=rom,
+        networks=1,
+        digital_options=digital,
+    )
+
+
 PLANS: Mapping[str, Plan] = {
     plan.name: plan
     for plan in (
@@ -85,6 +108,17 @@ PLANS: Mapping[str, Plan] = {
         Plan("enose", "enose", train=recipe("enose")),
         Plan("emg", "emg", train=recipe("emg")),
         Plan("emg4", "emg", train=recipe("emg"), labels_per_class=4),
+        Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=IMAGE_SEEDS, networks=2),
+        _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
+        _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),
+        _from_mnist("usps", "usps", FEW, 10),
+        _from_mnist("usps-5000", "usps", MANY, 500),
+        Plan(
+            "fsdd", "fsdd", train=recipe("fsdd"), settings=AdaptSettings(batch_size=30), seeds=IMAGE_SEEDS, networks=2
+        ),
+        Plan(
+            "pacs", "pacs", train=recipe("pacs"), settings=AdaptSettings(batch_size=35), seeds=IMAGE_SEEDS, networks=2
+        ),
     )
 }
 
