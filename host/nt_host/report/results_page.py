@@ -34,9 +34,18 @@ def _spread_text(plan: dict[str, Any]) -> str:
     sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     seeds = ", ".join(str(seed) for seed in plan["seeds"])
     return (
-        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class; "
+        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class{_networks_text(plan)}; "
         f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
     )
+
+
+def _networks_text(plan: dict[str, Any]) -> str:
+    """Says so where seeds share a network: the spread is then one of chips and label draws more than of networks."""
+    networks = plan.get("networks", 0)
+    used = len({seed % networks for seed in plan["seeds"]}) if networks else len(plan["seeds"])
+    if used == len(plan["seeds"]):
+        return ""
+    return ", one network for all seeds" if used == 1 else f", {used} networks for {len(plan['seeds'])} seeds"
 
 
 def _digital_setup(plan: dict[str, Any]) -> str:
