@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from nt_host.pretrain.image_worlds import CELLS, ImageWorlds
 from nt_host.pretrain.spec import WEIGHT_LIMIT, PretrainError, TrainedNetwork, TrainProgress, TrainSpec
+from nt_host.pretrain.spike_train import torch_threads
 from nt_host.pretrain.spiking_layer import Spike, SpikingLayer
 from nt_host.pretrain.trained import accuracies, forward
 from nt_host.pretrain.views import CLASSES, Dice, View, composed, developed, dilated, jitter, random_view, seen_cells
@@ -298,8 +299,12 @@ def train_rolling(
     """
     if images.shape[1:] != (28, 28) or images.dtype != np.uint8 or labels.shape != (len(images),):
         raise PretrainError(f"images {images.dtype} {images.shape} and labels {labels.shape}: uint8 (S, 28, 28), (S,)")
-    torch.set_num_threads(spec.threads)
-    run = RollingRun(spec, worlds, images, labels, levels)
+    with torch_threads(spec.threads):
+        return _trained(RollingRun(spec, worlds, images, labels, levels), progress, checkpoint)
+
+
+def _trained(run: RollingRun, progress: ProgressCallback | None, checkpoint: Path | None) -> TrainedNetwork:
+    spec = run.spec
     if checkpoint is not None and checkpoint.is_file():
         run.resume(checkpoint)
     while run.step < spec.steps:
