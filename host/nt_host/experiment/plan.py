@@ -108,7 +108,7 @@ PLANS: Mapping[str, Plan] = {
         Plan("enose", "enose", train=recipe("enose")),
         Plan("emg", "emg", train=recipe("emg")),
         Plan("emg4", "emg", train=recipe("emg"), labels_per_class=4),
-        Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=IMAGE_SEEDS, networks=2),
+        Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=IMAGE_SEEDS, networks=1),
         _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
         _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),
         _from_mnist("usps", "usps", FEW, 10),
@@ -117,7 +117,7 @@ PLANS: Mapping[str, Plan] = {
             "fsdd", "fsdd", train=recipe("fsdd"), settings=AdaptSettings(batch_size=30), seeds=IMAGE_SEEDS, networks=2
         ),
         Plan(
-            "pacs", "pacs", train=recipe("pacs"), settings=AdaptSettings(batch_size=35), seeds=IMAGE_SEEDS, networks=2
+            "pacs", "pacs", train=recipe("pacs"), settings=AdaptSettings(batch_size=35), seeds=IMAGE_SEEDS, networks=1
         ),
     )
 }
