@@ -15,7 +15,7 @@ from nt_host.adapt.stepper import check_rule
 from nt_host.experiment import run as run_module
 from nt_host.experiment.cell import RECALLED, Cell, run_cell
 from nt_host.experiment.plan import Plan, plan_named
-from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows
+from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows, write_result
 from nt_host.experiment.run import run_experiment
 from nt_host.images import packaged_image
 from nt_host.readout import Accuracy
@@ -123,3 +123,21 @@ def test_full_fine_tuning_stands_beside_the_chip_rules_but_not_on_a_chip(tmp_pat
         run_cell(
             replace(plan, settings=AdaptSettings(rule="tft", rule_options={"magic": 1})), loaded, task.targets[0], 2, 0
         )
+
+
+def test_seeds_may_share_networks_and_tasks_a_rom() -> None:
+    tasks, tilt = plan_named("mnist-tasks"), plan_named("mnist-rot30")
+    assert tasks.image_key(0) == tilt.image_key(0)
+    assert tasks.rom_task == tilt.rom_task == "mnist-tasks"
+    assert {replace(tasks, networks=2).network_seed(seed) for seed in range(5)} == {0, 1}
+    assert {plan_named("digits").network_seed(seed) for seed in range(3)} == {0, 1, 2}
+
+
+def test_the_page_says_where_seeds_share_a_network(tmp_path: Path) -> None:
+    cells = [cell_of("rot30", seed, 0.9) for seed in (0, 1)]
+    for networks, words in ((1, "one network for all seeds"), (0, "mean")):
+        plan = replace(plan_named("mnist-rot30"), seeds=(0, 1), networks=networks)
+        write_result(tmp_path / "r.json", plan, cells)
+        page = results_page([tmp_path / "r.json"])
+        assert words in page
+        assert ("network for all" in page) == (networks == 1)

@@ -23,6 +23,7 @@ from nt_host.experiment.stream_run import STREAM_NAME, StreamPlan, run_stream_ex
 from nt_host.report.results_page import row_cells
 from nt_host.report.stream_curve import write_stream_curve
 from nt_host.report.tables import plain_table
+from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.engine import ENGINES
 from nt_model.errors import UsageError
 
@@ -36,7 +37,7 @@ def chosen_plan(plan: Plan, options: dict[str, Any]) -> Plan:
     if options["rule_pairs"]:
         changed["rule_options"] = rule_options(options["rule_pairs"])
     elif options["rule"] not in (None, plan.settings.rule):
-        changed["rule_options"] = {}
+        changed["rule_options"] = dict(plan.digital_options) if options["rule"] == DIGITAL_RULE else {}
     of_plan = {name: options[name] for name in ("corner", "engine", "labels_per_class")}
     seeds = options["seeds"] or plan.seeds
     return replace(

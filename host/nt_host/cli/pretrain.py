@@ -48,7 +48,9 @@ def pretrain(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train on the source domain of a task and write a 4-bit chip image (needs the extra nt-host[pretrain])."""
+    """Train on the source domain of a task and write a 4-bit chip image (needs the extra nt-host[pretrain]).
+
+    Tasks of images train for many minutes: a killed run goes on from the checkpoint beside OUT."""
     output = Output(as_json)
     require_torch()
     try:
@@ -64,7 +66,7 @@ def pretrain(
         def shown(progress: TrainProgress) -> None:
             bar.update(progress.step, progress.steps, f"loss {progress.loss:.3f}, argmax {progress.accuracy:.3f}")
 
-        image = train_image(load_task(task, data), spec, shown)
+        image = train_image(load_task(task, data), spec, shown, out.with_suffix(".checkpoint"))
     digest = write_image(out, image)
     output.result(
         "pretrain",

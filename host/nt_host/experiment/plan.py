@@ -33,6 +33,9 @@ class Plan:
         homeostasis: rounds of homeostasis with unlabelled samples before the labelled steps; 0 does without.
         chained: every domain begins with the codes that the one before it ended with, its labels gone; afterwards
             every domain is tested again with its own codes loaded.
+        rom: named task whose network is used, where several tasks share one; empty for the task's own.
+        networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
+        digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
     """
 
     name: str
@@ -45,6 +48,9 @@ class Plan:
     labels_per_class: int | None = None
     homeostasis: int = 0
     chained: bool = False
+    rom: str = ""
+    networks: int = 0
+    digital_options: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def result_name(self) -> str:
@@ -62,13 +68,23 @@ class Plan:
 
         `start_codes` are the hexadecimal codes that a chained domain begins with.
         """
-        parts = {**self.table(), "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
+        kept = {name: value for name, value in self.table().items() if name not in ("digital_options", "networks")}
+        parts = {**kept, "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
         parts["start_codes"] = start_codes
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def rom_task(self) -> str:
+        """Named task that the network is trained for."""
+        return self.rom or self.task
+
+    def network_seed(self, seed: int) -> int:
+        """Seed of the network that cell seed `seed` uses."""
+        return seed % self.networks if self.networks else seed
+
     def image_key(self, seed: int) -> str:
-        """Short digest of all that the pretrained image of `seed` depends on."""
-        parts = {"task": self.task, "train": asdict(self.train), "seed": seed}
+        """Short digest of all that the pretrained image of network seed `seed` depends on."""
+        parts = {"task": self.rom_task, "train": asdict(self.train), "seed": seed}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -79,6 +95,28 @@ FAST = AdaptSettings(held_out=0.0, batch_size=32, rule_options={"rate_code": 25.
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
     settings = {"train": recipe(task), "settings": FAST, "seeds": FIVE_SEEDS, "labels_per_class": labels_per_class}
     return Plan(name, task, **{**settings, **more})
+
+
+FEW = AdaptSettings(steps=300, batch_size=50)
+MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
+"""Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
+
+
+def _from_mnist(name: str, task: str, settings: AdaptSettings, labels_per_class: int) -> Plan:
+    """A plan on the one ROM that is trained for all tasks that start from MNIST."""
+    rom = "mnist-tasks"
+    digital = {"steps": 300, "batch_size": 100}
+    return Plan(
+        name,
+        task,
+        train=recipe(rom),
+        settings=settings,
+        seeds=FIVE_SEEDS,
+        labels_per_class=labels_per_class,
+        rom=rom,
+        networks=1,
+        digital_options=digital,
+    )
 
 
 PLANS: Mapping[str, Plan] = {
@@ -93,6 +131,13 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-seq", "enose", chained=True),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
+        Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
+        _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
+        _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),
+        _from_mnist("usps", "usps", FEW, 10),
+        _from_mnist("usps-5000", "usps", MANY, 500),
+        Plan("fsdd", "fsdd", train=recipe("fsdd"), settings=AdaptSettings(batch_size=30), seeds=FIVE_SEEDS, networks=2),
+        Plan("pacs", "pacs", train=recipe("pacs"), settings=AdaptSettings(batch_size=35), seeds=FIVE_SEEDS, networks=1),
     )
 }
 

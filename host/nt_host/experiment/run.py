@@ -9,24 +9,29 @@ from pathlib import Path
 from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
+from nt_host.pretrain.spec import TrainProgress
 from nt_host.tasks import Task, load_task
-from nt_host.train_image import cached_image
+from nt_host.train_image import OnTrainProgress, cached_image
 from nt_model.errors import UsageError
 from nt_model.image_file import LoadedImage, read_image
 
 OnCell = Callable[[int, int, str], None]
 
 
-def plan_image(plan: Plan, task: Task, folder: Path, seed: int) -> LoadedImage:
-    """The pretrained image of `plan` and `seed`, trained into `folder` where it is absent."""
-    path = folder / "images" / f"{plan.task}-s{seed}-{plan.image_key(seed)}.ntrom"
-    cached_image(path, task, replace(plan.train, seed=seed))
+def plan_image(
+    plan: Plan, task: Task, folder: Path, seed: int, on_progress: OnTrainProgress | None = None
+) -> LoadedImage:
+    """The pretrained image of `plan` and network `seed`, trained into `folder` where it is absent."""
+    path = folder / "images" / f"{plan.rom_task}-s{seed}-{plan.image_key(seed)}.ntrom"
+    if not path.is_file():
+        source = task if plan.rom_task == plan.task else load_task(plan.rom_task, None)
+        cached_image(path, source, replace(plan.train, seed=seed), on_progress)
     return read_image(path)
 
 
 def _recalled(plan: Plan, folder: Path, task: Task, per_class: int, cells: list[Cell]) -> list[Cell]:
     """Every cell of a chain once more, after the chain has ended, by loading its codes."""
-    images = {seed: plan_image(plan, task, folder, seed) for seed in plan.seeds}
+    images = {seed: plan_image(plan, task, folder, plan.network_seed(seed)) for seed in plan.seeds}
     return [
         recalled_cell(plan, images[cell.seed], task.target(cell.domain), per_class, cell)
         for cell in cells
@@ -62,8 +67,15 @@ def run_experiment(
     cells: list[Cell] = []
     total = len(plan.seeds) * len(targets)
     for seed in plan.seeds:
-        on_cell(len(cells), total, f"pretraining, seed {seed}")
-        loaded = plan_image(plan, task, folder, seed)
+        network = plan.network_seed(seed)
+        done = len(cells)
+
+        def training(progress: TrainProgress, done: int = done, network: int = network) -> None:
+            share = f"step {progress.step} of {progress.steps}, argmax {progress.accuracy:.3f}"
+            on_cell(done, total, f"pretraining, seed {network}: {share}")
+
+        on_cell(done, total, f"network of seed {network}")
+        loaded = plan_image(plan, task, folder, network, training)
         codes = ""
         for target in targets:
             on_cell(len(cells), total, f"{target.name}, seed {seed}")

@@ -89,7 +89,7 @@ def train_events(
     class_count = _count_classes(events, labels)
     if spec.worlds > 0 and draw is None:
         raise PretrainError(f"the specification asks for {spec.worlds} worlds; none can be drawn")
-    with _threads(spec.threads):
+    with torch_threads(spec.threads):
         run = _Run(spec, events, labels, class_count, draw)
         history = run.all_steps(progress)
     folded = tuple(layer.fold(index) for index, layer in enumerate(run.layers))
@@ -115,7 +115,7 @@ def _count_classes(events: NDArray[np.uint8], labels: NDArray[np.integer]) -> in
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

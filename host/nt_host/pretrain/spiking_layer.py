@@ -85,7 +85,10 @@ class SpikingLayer(nn.Module):
         ``inputs`` is (B, M), events or spikes. ``frozen`` uses the running statistics that ``fold`` will use.
         ``log_gain`` is (B, N), gains on top of the noise; None for a gain of 1.
         """
-        current = inputs @ rounded(self.latent).T
+        return self.excess_of(inputs @ rounded(self.latent).T, frozen=frozen, log_gain=log_gain)
+
+    def excess_of(self, current: Tensor, *, frozen: bool, log_gain: Tensor | None) -> Tensor:
+        """``excess`` for a current (B, N) in weight LSB that was computed elsewhere."""
         mean, deviation = (self.mean, self.deviation) if frozen else self._measure(current)
         scaled = (current - mean) / deviation + self.offset
         gain = self._gain_noise() if log_gain is None else self._gain_noise() * torch.exp(log_gain)
@@ -93,13 +96,17 @@ class SpikingLayer(nn.Module):
 
     def _measure(self, current: Tensor) -> tuple[Tensor, Tensor]:
         mean = current.mean(0)
-        deviation = current.std(0, unbiased=False) + SMALLEST_DEVIATION_LSB
+        deviation = self._spread(current, mean) + SMALLEST_DEVIATION_LSB
         self._steps_seen += 1
         rate = STATISTICS_RATE if self._steps_seen > WARM_UP_STEPS else 1 / self._steps_seen
         with torch.no_grad():
             self.mean += rate * (mean - self.mean)
             self.deviation += rate * (deviation - self.deviation)
         return mean, deviation
+
+    def _spread(self, current: Tensor, mean: Tensor) -> Tensor:
+        """Standard deviation (N,) of a current (B, N) whose mean is ``mean``."""
+        return current.std(0, unbiased=False)
 
     def _gain_noise(self) -> Tensor:
         noise = torch.randn(self.offset.numel(), generator=self._generator)
@@ -110,6 +117,15 @@ class SpikingLayer(nn.Module):
         relative_rms = self.deviation.square().mean().sqrt() / self.deviation
         noise = torch.randn(self.offset.numel(), generator=self._generator)
         return self._spec.threshold_sigmas * (1 + self._spec.threshold_sigma * relative_rms * noise)
+
+    def kept(self) -> dict[str, Any]:
+        """All that a checkpoint must hold of this layer; ``take_back`` takes it."""
+        return {"state": self.state_dict(), "steps_seen": self._steps_seen}
+
+    def take_back(self, kept: dict[str, Any]) -> None:
+        """Go on from what ``kept`` gave."""
+        self.load_state_dict(kept["state"])
+        self._steps_seen = int(kept["steps_seen"])
 
     def clamp_latent(self) -> None:
         """Keep latent weights where the rounding still sees them move."""

@@ -47,9 +47,18 @@ def _spread_text(plan: dict[str, Any]) -> str:
     sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     seeds = ", ".join(str(seed) for seed in plan["seeds"])
     return (
-        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class; "
+        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class{_networks_text(plan)}; "
         f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
     )
+
+
+def _networks_text(plan: dict[str, Any]) -> str:
+    """Says so where seeds share a network: the spread is then one of chips and label draws more than of networks."""
+    networks = plan.get("networks", 0)
+    used = len({seed % networks for seed in plan["seeds"]}) if networks else len(plan["seeds"])
+    if used == len(plan["seeds"]):
+        return ""
+    return ", one network for all seeds" if used == 1 else f", {used} networks for {len(plan['seeds'])} seeds"
 
 
 def _digital_setup(plan: dict[str, Any]) -> str:
@@ -147,10 +156,11 @@ def _summary(paths: Sequence[Path]) -> list[str]:
         if is_stream(path):
             continue
         plan, cells = read_result(path)
-        of = {row.domain: row for row in rows(cells)}
-        if ALL_DOMAINS not in of:
-            continue
-        mean, worst = of[ALL_DOMAINS].values, of[WORST_DOMAIN].values
+        found = rows(cells)
+        of = {row.domain: row for row in found}
+        # An experiment with a single domain has no mean over domains: it is its own.
+        mean = of.get(ALL_DOMAINS, found[0]).values
+        worst = of.get(WORST_DOMAIN, found[0]).values
         settings = plan["settings"]
         on_chip = settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES)
         trial = f"{settings['held_out']:.0%}" if on_chip else "-"

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nt_host.tasks import digits, emg, enose, npz
+from nt_host.tasks import digits, emg, enose, mnist, npz, pacs, speech
 from nt_host.tasks.dataset import Dataset
 from nt_host.tasks.split import Split, split_target
 from nt_host.tasks.task import Target, Task
 from nt_model.errors import UsageError
 
-TASKS: Mapping[str, Callable[[], Task]] = {"digits": digits.load, "enose": enose.load, "emg": emg.load}
+TASKS: Mapping[str, Callable[[], Task]] = {
+    "digits": digits.load,
+    "enose": enose.load,
+    "emg": emg.load,
+    "mnist": mnist.load,
+    "mnist-rot30": mnist.load_rot30,
+    "mnist-tasks": mnist.load_tasks,
+    "mnist-tuning": mnist.load_tuning,
+    "usps": mnist.load_usps,
+    "pacs": pacs.load,
+    "fsdd": speech.load,
+}
 
 __all__ = ["TASKS", "Dataset", "Split", "Target", "Task", "load_task", "split_target"]
 

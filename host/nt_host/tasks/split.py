@@ -25,16 +25,17 @@ class Split:
     test: Dataset
 
 
-def draw_per_class(labels: Int64Array, per_class: int, seed: int) -> Int64Array:
+def draw_per_class(labels: Int64Array, per_class: int, seed: int, *, leave_half: bool = True) -> Int64Array:
     """Rows of `per_class` samples of each class drawn at random, sorted.
 
-    At most half of a class's samples are drawn (at least one), so that a rare class is still in the test.
+    With `leave_half` at most half of a class's samples are drawn (at least one), so that a rare class is still in a
+    test that is what the draw leaves; without it at most all of them.
     """
     rng = np.random.default_rng([seed, _DRAW_STREAM])
     drawn = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        count = max(1, min(per_class, len(rows) // 2))
+        count = max(1, min(per_class, len(rows) // 2 if leave_half else len(rows)))
         drawn.append(rng.permutation(rows)[:count])
     return np.sort(np.concatenate(drawn)).astype(np.int64)
 
@@ -69,7 +70,7 @@ def split_target(target: Target, labels_per_class: int, seed: int) -> Split:
     if target.repetition is not None:
         rows = draw_repetitions(pool.labels, target.repetition, labels_per_class, seed)
     else:
-        rows = draw_per_class(pool.labels, labels_per_class, seed)
+        rows = draw_per_class(pool.labels, labels_per_class, seed, leave_half=target.test is None)
     if target.test is not None:
         return Split(pool.take(rows), target.test)
     rest = np.setdiff1d(np.arange(len(pool)), rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.pretrain.image_worlds import ImageWorlds
 from nt_host.tasks.dataset import Dataset
 from nt_model.errors import UsageError
 
@@ -34,6 +35,16 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
+class ImageSource:
+    """Pictures for rolling pretraining (`nt_host.pretrain.rolling`): `images` (S, 28, 28) uint8, `labels` (S,) int64;
+    `worlds` is None where the network is to know the plain pictures alone."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    worlds: ImageWorlds | None
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """Source samples for pretraining and the target domains.
 
@@ -47,6 +58,7 @@ class Task:
             hardly ever changes at the source would otherwise drown the others once noise reaches it.
         world: draws a distorted world for pretraining a tunable network; None where the task knows none.
         transform: feature transform of the encoder (`nt_model.image.ENCODER_TRANSFORMS`).
+        images: pictures behind the source, where pretraining draws its worlds picture by picture.
     """
 
     name: str
@@ -56,6 +68,7 @@ class Task:
     transform: str = "none"
     same_unit: bool = False
     world: World | None = None
+    images: ImageSource | None = None
 
     def target(self, name: str) -> Target:
         """The target called `name`; UsageError lists the known ones otherwise."""
