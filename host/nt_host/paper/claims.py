@@ -20,8 +20,8 @@ COMPARABLE = 0.02
 """Two means are called level where they differ by at most 2 points, or by no more than the larger spread of the two."""
 
 LEVEL_IS = (
-    f"Means are called level where they differ by at most {100 * COMPARABLE:.0f} points, or by no more than the larger of "
-    "their two standard deviations."
+    f"Means are called level where they differ by at most {100 * COMPARABLE:.0f} points, or by no more than the larger "
+    "of their two standard deviations."
 )
 COMPARABLE_CLAIM = "the abstract's claim that NT is about as good as full fine-tuning"
 

@@ -12,7 +12,7 @@ doi 10.3389/fnins.2017.00682).
 Where a task's classes are among the network's, a class's score is the largest spike count of its outputs, ties going to
 the larger sum; elsewhere a digital head, zero at first, weighs the rates. The error of a class is
 
-    e = sign(target - output),      output: 1 where no class scores higher, else 0
+    e = sign(target - output),      output: 1 where no class scores higher (and, without a head, one spikes), else 0
 
 and goes to every output of the class, or back through the head. Layer by layer, with gate 1 (NT1) or h (the others),
 h = 1 for 0 < r < 1 (the slope of the rate that a finer time step would give) and else 0:
@@ -142,9 +142,13 @@ class SpikingNetwork:
         return found
 
 
-def class_error(scores: FloatArray, y: IntArray) -> FloatArray:
-    """sign(target - output) in -1, 0, 1, (B, C); output is 1 where no class scores higher."""
+def class_error(scores: FloatArray, y: IntArray, needs_spike: bool) -> FloatArray:
+    """sign(target - output) in -1, 0, 1, (B, C); output is 1 where no class scores higher, and where it scores at all
+    if it `needs_spike`."""
     output = scores >= scores.max(axis=1, keepdims=True)
+    if needs_spike:
+        # Were silence an output, a network that has fallen silent would see no error at its targets and stay so.
+        output &= scores > 0
     target = np.arange(scores.shape[1])[None, :] == y[:, None]
     return np.sign(target.astype(np.float32) - output.astype(np.float32))
 
@@ -168,7 +172,7 @@ class Learner:
         network, method = self._network, self._tuning.method
         rate = np.float32(self._tuning.rate * END_SHARE**progress)
         activity, drives, scores = network.run(first_current)
-        error = class_error(scores, y)
+        error = class_error(scores, y, not network.has_head)
         below = error @ (network.head if network.has_head else network.members)
         if network.has_head:
             network.head += rate * self._scale.scaled("head", error.T @ activity[-1] / np.float32(len(y)))

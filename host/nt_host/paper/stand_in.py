@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,6 @@ def _digest(*arrays: NDArray[Any]) -> str:
     return found.hexdigest()[:16]
 
 
-@lru_cache(maxsize=1)
 def stand_in() -> Setting:
     """The setting that can be had here.
 
