@@ -36,10 +36,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation of runs, as shares."""
+    """Accuracies of the runs of one mean, as shares, in the order of the seeds."""
 
-    mean: float
-    deviation: float
+    runs: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the runs."""
+        return float(np.mean(self.runs))
+
+    @property
+    def deviation(self) -> float:
+        """Sample standard deviation of the runs; 0 for a single one."""
+        return float(np.std(self.runs, ddof=1)) if len(self.runs) > 1 else 0.0
 
     @property
     def text(self) -> str:
@@ -98,6 +107,4 @@ class Runs:
         """Mean and spread over the seeds of cells that `fill` ran."""
         keys = [Cell(kind, task, tuning, run).key for run in self.seeds]
         self.used.update(keys)
-        found = [self._store.values[key] for key in keys]
-        deviation = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-        return Spread(float(np.mean(found)), deviation)
+        return Spread(tuple(self._store.values[key] for key in keys))

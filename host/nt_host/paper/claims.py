@@ -13,15 +13,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nt_host.paper.cells import Spread
 
 NOT_HERE = "not available here"
 COMPARABLE = 0.02
-"""Two means are called level where they differ by at most 2 points, or by no more than the larger spread of the two."""
-
+STANDARD_ERRORS = 2
 LEVEL_IS = (
-    f"Means are called level where they differ by at most {100 * COMPARABLE:.0f} points, or by no more than the larger "
-    "of their two standard deviations."
+    f"Two ways are called level where their means differ by at most {100 * COMPARABLE:.0f} points, undecided where "
+    f"they differ by more, but by at most {STANDARD_ERRORS} standard errors of the difference run by run (in a run both "
+    "ways see the same samples)."
+)
+UNKNOWN = "The paper's accuracies are not available here, so no agreement can be claimed."
+SOURCES = (
+    "The paper's accuracies could not be verified from any source that can be read here, so they are left out: *not "
+    "available here*. Known are its abstract, which calls NT comparable with full fine-tuning (TFT) at four orders of "
+    "magnitude fewer tuned parameters; the parameter counts of tables 3, 5 and 8; and its published review."
 )
 COMPARABLE_CLAIM = "the abstract's claim that NT is about as good as full fine-tuning"
 
@@ -35,9 +43,15 @@ class Pair:
     against: Spread
 
     @property
-    def margin(self) -> float:
-        """Difference of means up to which the two count as level."""
-        return max(COMPARABLE, self.claimed.deviation, self.against.deviation)
+    def verdict(self) -> str:
+        """`ahead`, `level`, `undecided` or `behind`: the claimed way against the other (see `LEVEL_IS`)."""
+        by_run = np.subtract(self.claimed.runs, self.against.runs)
+        error = float(np.std(by_run, ddof=1) / np.sqrt(len(by_run))) if len(by_run) > 1 else 0.0
+        if abs(self.difference) <= COMPARABLE:
+            return "level"
+        if abs(self.difference) <= STANDARD_ERRORS * error:
+            return "undecided"
+        return "ahead" if self.difference > 0 else "behind"
 
     @property
     def difference(self) -> float:
@@ -47,32 +61,44 @@ class Pair:
     @property
     def words(self) -> str:
         """Task and difference in points."""
-        return f"{self.task} ({100 * self.difference:+.1f} points)"
+        # Adding 0 turns -0.0 into 0.0.
+        return f"{self.task} ({round(100 * self.difference, 1) + 0.0:+.1f} points)"
 
 
 def listed(items: Sequence[str]) -> str:
     """`a, b and c`; `none` where there is nothing."""
     if len(items) < 2:
-        return items[0] if items else "none"
+        return items[0] if items else ""
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def _named(pairs: Sequence[Pair], verdict: str) -> str:
+    """Tasks of that verdict, listed."""
+    return listed([each.words for each in pairs if each.verdict == verdict])
+
+
+def _joined(parts: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(f"{words} {names}" for words, names in parts if names)
+
+
 def holds_up(claim: str, pairs: Sequence[Pair]) -> str:
-    """Sentence: on which tasks the claimed way is level or better, and on which it falls behind."""
-    agrees = [each.words for each in pairs if each.difference >= -each.margin]
-    fails = [each.words for each in pairs if each.difference < -each.margin]
-    parts = [f"The trend agrees with {claim} on {listed(agrees)}"] if agrees else []
-    if fails:
-        start = "it does not agree" if parts else f"The trend does not agree with {claim}"
-        parts.append(f"{start} on {listed(fails)}")
-    return f"{'; '.join(parts)}."
+    """Sentence: on which tasks the claimed way is level or better, on which undecided, and on which it falls behind."""
+    holds = [each for each in pairs if each.difference > 0 or each.verdict == "level"]
+    rest = [each for each in pairs if each not in holds]
+    parts = (
+        ("agrees on", listed([each.words for each in holds])),
+        ("undecided on", _named(rest, "undecided")),
+        ("does not agree on", _named(rest, "behind")),
+    )
+    return f"The trend, held against {claim}: {_joined(parts)}."
 
 
 def apart(first: str, second: str, pairs: Sequence[Pair]) -> str:
-    """Sentence without a claim: where `first` is ahead of `second`, level, or behind."""
-    groups = (
-        (f"{first} is ahead of {second} on", [each.words for each in pairs if each.difference > each.margin]),
-        ("level on", [each.words for each in pairs if abs(each.difference) <= each.margin]),
-        ("behind on", [each.words for each in pairs if each.difference < -each.margin]),
+    """Sentence without a claim: where `first` is ahead of `second`, level with it, or behind."""
+    parts = (
+        (f"ahead of {second} on", _named(pairs, "ahead")),
+        (f"level with {second} on", _named(pairs, "level")),
+        ("undecided on", _named(pairs, "undecided")),
+        (f"behind {second} on", _named(pairs, "behind")),
     )
-    return f"Measured: {'; '.join(f'{words} {listed(names)}' for words, names in groups)}."
+    return f"{first} is {_joined(parts)}."

@@ -76,11 +76,16 @@ def test_cells_of_other_data_are_not_taken(tmp_path: Path) -> None:
 
 
 def test_findings_follow_the_figures() -> None:
-    good, bad = (Pair("t", Spread(mean, 0.001), Spread(0.8, 0.001)) for mean in (0.79, 0.7))
-    assert holds_up("it", [good]) == "The trend agrees with it on t (-1.0 points)."
-    assert holds_up("it", [bad]) == "The trend does not agree with it on t (-10.0 points)."
-    assert "agrees with it on t (-1.0 points); it does not agree on t (-10.0 points)" in holds_up("it", [good, bad])
-    assert apart("a", "b", [bad]) == ("Measured: a is ahead of b on none; level on none; behind on t (-10.0 points).")
+    good, bad = (Pair("t", Spread((mean, mean)), Spread((0.8, 0.8))) for mean in (0.79, 0.7))
+    noisy = Pair("n", Spread((0.5, 0.7, 0.6)), Spread((0.8, 0.6, 0.8)))
+    alike = Pair("n", Spread((0.5, 0.7, 0.6)), Spread((0.6, 0.8, 0.7)))
+    assert [each.verdict for each in (good, bad, noisy, alike)] == ["level", "behind", "undecided", "behind"]
+    assert holds_up("it", [good]) == "The trend, held against it: agrees on t (-1.0 points)."
+    assert holds_up("it", [bad]) == "The trend, held against it: does not agree on t (-10.0 points)."
+    assert "agrees on t (-1.0 points); does not agree on t (-10.0 points)" in holds_up("it", [bad, good])
+    assert "undecided on n (-13.3 points)" in holds_up("it", [noisy])
+    assert apart("a", "b", [bad, good]) == "a is level with b on t (-1.0 points); behind b on t (-10.0 points)."
+    assert Pair("t", Spread((0.8,)), Spread((0.80001,))).words == "t (+0.0 points)"
 
 
 def test_balanced_accuracy_weighs_classes_alike() -> None:
