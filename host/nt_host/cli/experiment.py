@@ -57,7 +57,9 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 @click.command()
 @click.argument("name", type=click.Choice([*PLANS, *STUDIES, *CHIP_EXPERIMENTS]))
 @option("--out", type=FOLDER, required=True, help="Folder of cells, images and the result; a killed run goes on there.")
-@option("--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2.")
+@option(
+    "--seed", "seeds", type=click.IntRange(0), multiple=True, help="Seed, repeatable; default 0, 1, 2 (tables: 0 to 4)."
+)
 @option("--domain", "domains", multiple=True, help="Domain, repeatable; default: all.")
 @option("--rule", help="Learning rule.")
 @option("--set", "rule_pairs", multiple=True, metavar="NAME=NUMBER", help="Setting of the rule, repeatable.")
@@ -74,7 +76,9 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
     """Run experiment NAME on simulated chips and print mean and spread over the seeds.
 
-    circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone.
+    circuit, xor and power hold the tool against the paper's circuit, table1 to table8 against its tables (five runs;
+    the paper's own network and images where NT_PAPER_DIR names their folder); they take `--out`, `--seed` and `--json`
+    alone.
     mismatch and transfer run many chips on all cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)

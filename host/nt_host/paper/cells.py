@@ -98,7 +98,8 @@ class Runs:
         """Run all `tunings` on all `tasks` with all seeds; one task's run after the other, so that its data stay."""
         cells = [Cell(kind, task, tuning, run) for task in tasks for run in self.seeds for tuning in tunings]
         for done, cell in enumerate(cells):
-            self._on_progress(done, len(cells), f"{kind}: {cell.task.name}, {cell.tuning.key}, run {cell.run}")
+            note = f"{cell.task.name}, {cell.tuning.method} at {cell.tuning.rate:g}, run {cell.run}"
+            self._on_progress(done, len(cells), note)
             if cell.key not in self._store.values:
                 self._store.keep(cell.key, self._measures[kind](cell.task, cell.tuning, cell.run))
         self._on_progress(len(cells), len(cells), kind)

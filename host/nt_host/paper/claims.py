@@ -22,8 +22,8 @@ COMPARABLE = 0.02
 STANDARD_ERRORS = 2
 LEVEL_IS = (
     f"Two ways are called level where their means differ by at most {100 * COMPARABLE:.0f} points, undecided where "
-    f"they differ by more, but by at most {STANDARD_ERRORS} standard errors of the difference run by run (in a run both "
-    "ways see the same samples)."
+    f"they differ by more, but by at most {STANDARD_ERRORS} standard errors of the difference run by run (in a run "
+    "both ways see the same samples)."
 )
 UNKNOWN = "The paper's accuracies are not available here, so no agreement can be claimed."
 SOURCES = (

@@ -50,6 +50,13 @@ def test_feed_forward_tables(name: str, tmp_path: Path) -> None:
     assert found.finding
 
 
+def test_the_page_is_what_its_results_say() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    paths = [docs / "paper" / f"{name}.json" for name in TABLES]
+    assert studies_page(paths, docs / "paper.md") == (docs / "paper.md").read_text(encoding="utf-8")
+    assert all(len(read_study(path).values["seeds"]) == 5 for path in paths)
+
+
 def test_a_killed_table_goes_on_and_tables_share_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
