@@ -137,7 +137,7 @@ class TestWeights:
         assert kept == sorted(path.stat().st_mtime_ns for path in cache.glob("features-*.npy"))
         assert again.digest == setting.digest
         found = run_table("table1", again, cache, (0,))
-        assert "VGG-19" in found.told[0]
+        assert "VGG-19" in found.told[1]
 
     def test_images_are_made_as_torchvision_makes_them(self) -> None:
         from nt_host.paper.own_setting import DEVIATION, MEAN, prepared
