@@ -24,7 +24,7 @@ FEED_FORWARD: Mapping[str, Callable[[Setting, Runs], StudyResult]] = {
     "table4": table4,
     "table5": table5,
 }
-SPIKING: Mapping[str, Callable[[Setting, Runs, Runs], StudyResult]] = {
+SPIKING: Mapping[str, Callable[[Setting, Runs], StudyResult]] = {
     "table6": table6,
     "table7": table7,
     "table8": table8,
@@ -59,8 +59,6 @@ def run_table(
     runs = Runs(store, seeds, measures, on_progress)
     if name in FEED_FORWARD:
         require_torch()
-        found = FEED_FORWARD[name](setting, runs)
-    else:
-        found = SPIKING[name](setting, runs, Runs(store, seeds[:1], measures, on_progress))
+    found = {**FEED_FORWARD, **SPIKING}[name](setting, runs)
     used = {key: value for key, value in sorted(store.values.items()) if key in runs.used}
     return replace(found, values={"seeds": list(seeds), "accuracies": used})
