@@ -1,13 +1,16 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, and the paper's tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from nt_host.circuit.study import run_circuit_study
 from nt_host.cli.output import Output
+from nt_host.paper.setting import paper_setting
+from nt_host.paper.tables import FIVE_RUNS, TABLES, run_table
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
@@ -31,18 +34,30 @@ def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> Study
     return run_xor_study(folder, on_progress)
 
 
+def _table(name: str, folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_table(name, paper_setting(folder, on_progress), folder, seeds or FIVE_RUNS, on_progress)
+
+
 STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]] = {
     "circuit": _circuit,
     "xor": _xor,
     "power": _power,
+    **{name: partial(_table, name) for name in TABLES},
 }
 
 
 def _shown(output: Output, result: StudyResult) -> None:
     checks = tuple((each.what, each.target, each.measured, "yes" if each.met else "NO") for each in result.checks)
-    for table in (StudyTable(result.title, ("checked", "asked", "measured", "met"), checks), *result.tables):
+    if checks:
+        checked = StudyTable(result.title, ("checked", "asked", "measured", "met"), checks)
+        output.show(text_table(checked.title, checked.columns, checked.rows))
+        output.show("")
+    for table in result.tables:
         output.show(text_table(table.title, table.columns, table.rows))
         output.show("")
+    if result.finding:
+        output.show(result.finding)
+        output.record("finding", study=result.study, text=result.finding)
     for check in result.checks:
         output.record("check", study=result.study, **asdict(check))
     for table in result.tables:

@@ -24,24 +24,35 @@ def _checks(result: StudyResult) -> StudyTable:
     return StudyTable("", ("checked", "asked", "measured", "met"), rows)
 
 
-def _section(result: StudyResult, folder: str) -> list[str]:
+def _section(result: StudyResult, folder: str, told_before: set[str]) -> list[str]:
     lines = [f"## {result.title}", "", f"Made by `nt-host experiment {result.study} --out FOLDER`.", ""]
     for paragraph in result.told:
-        lines += [paragraph, ""]
+        if paragraph not in told_before:
+            lines += [paragraph, ""]
+    told_before.update(result.told)
     if result.checks:
         lines += markdown_table(_checks(result))
     for table in result.tables:
         lines += markdown_table(table)
+    if result.finding:
+        lines += [f"**Finding.** {result.finding}", ""]
     for picture in result.pictures:
         lines += [f"![{picture.caption}]({Path(folder) / picture.file})", "", picture.caption, ""]
     return lines
 
 
+def _subject(results: Sequence[StudyResult]) -> str:
+    is_tables = all(each.study.startswith("table") for each in results)
+    return "tables 1 to 8" if is_tables else "circuit, energy, XOR"
+
+
 def studies_page(paths: Sequence[Path], out: Path | None) -> str:
     """Markdown of the study results at `paths`; links to pictures are relative to the page's path `out` (None: to the
-    working folder). Raises as `read_study`."""
+    working folder). What an earlier section has told is not told again. Raises as `read_study`."""
     base = Path() if out is None else out.parent
-    lines = [BANNER, "", "# Held against the paper: circuit, energy, XOR", ""]
-    for path in paths:
-        lines += _section(read_study(path), os.path.relpath(path.parent, base))
+    results = [read_study(path) for path in paths]
+    told_before: set[str] = set()
+    lines = [BANNER, "", f"# Held against the paper: {_subject(results)}", ""]
+    for path, result in zip(paths, results, strict=True):
+        lines += _section(result, os.path.relpath(path.parent, base), told_before)
     return "\n".join(lines)

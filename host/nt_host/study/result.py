@@ -50,6 +50,7 @@ class StudyResult:
         title: heading of its section.
         told: paragraphs on what was done and how.
         values: plain raw values, for those who want to plot them anew.
+        finding: what it shows, in a sentence or two; may be empty.
     """
 
     study: str
@@ -59,6 +60,7 @@ class StudyResult:
     tables: tuple[StudyTable, ...]
     pictures: tuple[Picture, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    finding: str = ""
 
     def require_checks(self) -> None:
         """TargetNotMetError where a check is missed."""
@@ -119,6 +121,7 @@ def read_study(path: Path) -> StudyResult:
             ),
             pictures=tuple(Picture(**each) for each in table["pictures"]),
             values=table["values"],
+            finding=table.get("finding", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
