@@ -82,7 +82,8 @@ def refuse_plan_options(name: str, options: dict[str, Any]) -> None:
 def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **options: Any) -> None:
     """Run experiment NAME on simulated chips and print mean and spread over the seeds.
 
-    circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone.
+    circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone;
+    so does retention, the drift of an analog store and its refresh.
     mismatch and transfer run many chips on all cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)

@@ -1,4 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, retention."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from nt_host.cli.output import Output
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
+from nt_host.systems.retention import DEFAULT_SEEDS as RETENTION_SEEDS
+from nt_host.systems.retention import run_retention_study
 from nt_host.xor.study import run_xor_study
 from nt_model.errors import UsageError
 
@@ -25,6 +27,10 @@ def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> Stu
     return run_power_study(folder, seeds or DEFAULT_SEEDS, on_progress)
 
 
+def _retention(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_retention_study(folder, seeds or RETENTION_SEEDS, on_progress)
+
+
 def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     if seeds:
         raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
@@ -35,6 +41,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     "circuit": _circuit,
     "xor": _xor,
     "power": _power,
+    "retention": _retention,
 }
 
 

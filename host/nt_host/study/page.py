@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nt_host.study.result import StudyResult, StudyTable, read_study
 
+TITLE = "Held against the paper: circuit, energy, XOR"
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
 
 
@@ -37,11 +38,13 @@ def _section(result: StudyResult, folder: str) -> list[str]:
     return lines
 
 
-def studies_page(paths: Sequence[Path], out: Path | None) -> str:
-    """Markdown of the study results at `paths`; links to pictures are relative to the page's path `out` (None: to the
-    working folder). Raises as `read_study`."""
+def studies_page(paths: Sequence[Path], out: Path | None, title: str = TITLE, intro: Sequence[str] = ()) -> str:
+    """Markdown of the study results at `paths` under `title` and the paragraphs of `intro`; links to pictures are
+    relative to the page's path `out` (None: to the working folder). Raises as `read_study`."""
     base = Path() if out is None else out.parent
-    lines = [BANNER, "", "# Held against the paper: circuit, energy, XOR", ""]
+    lines = [BANNER, "", f"# {title}", ""]
+    for paragraph in intro:
+        lines += [paragraph, ""]
     for path in paths:
         lines += _section(read_study(path), os.path.relpath(path.parent, base))
     return "\n".join(lines)
