@@ -83,7 +83,7 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
     """Run experiment NAME on simulated chips and print mean and spread over the seeds.
 
     circuit, xor and power hold the tool against the paper's circuit and take `--out`, `--seed` and `--json` alone;
-    so does retention, the drift of an analog store and its refresh.
+    so do retention, the drift of an analog store and its refresh, and soft-lif, training with a soft LIF curve.
     mismatch and transfer run many chips on all cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)

@@ -1,4 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power, retention."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, retention, soft-lif."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
 from nt_host.systems.retention import DEFAULT_SEEDS as RETENTION_SEEDS
 from nt_host.systems.retention import run_retention_study
+from nt_host.systems.soft_lif import DEFAULT_SEEDS as SOFT_LIF_SEEDS
+from nt_host.systems.soft_lif import run_soft_lif_study
 from nt_host.xor.study import run_xor_study
 from nt_model.errors import UsageError
 
@@ -31,6 +33,10 @@ def _retention(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) ->
     return run_retention_study(folder, seeds or RETENTION_SEEDS, on_progress)
 
 
+def _soft_lif(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_soft_lif_study(folder, seeds or SOFT_LIF_SEEDS, on_progress)
+
+
 def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     if seeds:
         raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
@@ -42,6 +48,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     "xor": _xor,
     "power": _power,
     "retention": _retention,
+    "soft-lif": _soft_lif,
 }
 
 
