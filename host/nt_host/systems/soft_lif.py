@@ -24,7 +24,7 @@ from nt_model.image_file import LoadedImage, image_bytes, parse_image
 
 TASK = "digits"
 DEFAULT_SEEDS = (0, 1)
-CHIPS = 3
+CHIPS = 6
 LOW_SIGMA, HIGH_SIGMA = 0.05, 0.2
 SOFT_STEPS = (8, 16)
 SPREADS_PERCENT = (10, 20, 30)
