@@ -14,7 +14,8 @@ from nt_host.report.chips_page import chips_section, replace_section
 from nt_host.report.results_page import results_page
 from nt_host.report.stream_curve import write_stream_curve
 from nt_host.study.page import studies_page
-from nt_host.study.result import is_study
+from nt_host.study.result import is_study, read_study
+from nt_host.systems.page import INTRO, TITLE, is_systems_page
 from nt_model.image_file import write_atomically
 
 
@@ -23,6 +24,12 @@ def _write_pictures(results: tuple[Path, ...], folder: Path) -> None:
         if is_stream(path):
             folder.mkdir(parents=True, exist_ok=True)
             write_stream_curve(folder / f"{STREAM_NAME}.png", read_stream(path))
+
+
+def _studies(results: tuple[Path, ...], out: Path | None) -> str:
+    if is_systems_page([read_study(path).study for path in results]):
+        return studies_page(results, out, TITLE, INTRO)
+    return studies_page(results, out)
 
 
 @click.command()
@@ -40,7 +47,7 @@ def report(results: tuple[Path, ...], out: Path | None, into: Path | None, as_js
         output.record("report", path=str(into))
         output.note(f"written: {into}")
         return
-    page = studies_page(results, out) if is_study(results[0]) else results_page(results)
+    page = _studies(results, out) if is_study(results[0]) else results_page(results)
     if out is not None:
         _write_pictures(results, out.parent / "img")
         write_atomically(out, page.encode())

@@ -1,4 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power, and the paper's tables."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from nt_host.paper.tables import FIVE_RUNS, TABLES, run_table
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
+from nt_host.systems.retention import DEFAULT_SEEDS as RETENTION_SEEDS
+from nt_host.systems.retention import run_retention_study
+from nt_host.systems.soft_lif import DEFAULT_SEEDS as SOFT_LIF_SEEDS
+from nt_host.systems.soft_lif import run_soft_lif_study
 from nt_host.xor.study import run_xor_study
 from nt_model.errors import UsageError
 
@@ -26,6 +30,14 @@ def _circuit(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> S
 
 def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     return run_power_study(folder, seeds or DEFAULT_SEEDS, on_progress)
+
+
+def _retention(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_retention_study(folder, seeds or RETENTION_SEEDS, on_progress)
+
+
+def _soft_lif(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_soft_lif_study(folder, seeds or SOFT_LIF_SEEDS, on_progress)
 
 
 def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
@@ -43,6 +55,8 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     "xor": _xor,
     "power": _power,
     **{name: partial(_table, name) for name in TABLES},
+    "retention": _retention,
+    "soft-lif": _soft_lif,
 }
 
 

@@ -46,13 +46,16 @@ def _subject(results: Sequence[StudyResult]) -> str:
     return "tables 1 to 8" if is_tables else "circuit, energy, XOR"
 
 
-def studies_page(paths: Sequence[Path], out: Path | None) -> str:
-    """Markdown of the study results at `paths`; links to pictures are relative to the page's path `out` (None: to the
-    working folder). What an earlier section has told is not told again. Raises as `read_study`."""
+def studies_page(paths: Sequence[Path], out: Path | None, title: str = "", intro: Sequence[str] = ()) -> str:
+    """Markdown of the study results at `paths` under `title` (empty: the paper) and the paragraphs of `intro`; links to
+    pictures are relative to the page's path `out` (None: to the working folder). What an earlier section has told is
+    not told again. Raises as `read_study`."""
     base = Path() if out is None else out.parent
     results = [read_study(path) for path in paths]
     told_before: set[str] = set()
-    lines = [BANNER, "", f"# Held against the paper: {_subject(results)}", ""]
+    lines = [BANNER, "", f"# {title or f'Held against the paper: {_subject(results)}'}", ""]
+    for paragraph in intro:
+        lines += [paragraph, ""]
     for path, result in zip(paths, results, strict=True):
         lines += _section(result, os.path.relpath(path.parent, base), told_before)
     return "\n".join(lines)

@@ -61,3 +61,11 @@ def test_report_renders_studies_by_their_schema(tmp_path: Path, cli: RunCli) -> 
     done = cli("report", path, "--out", tmp_path / "page.md")
     assert done.returncode == 0, done.stderr
     assert "## A title" in (tmp_path / "page.md").read_text()
+
+
+def test_a_page_of_other_systems_says_what_it_lacks(tmp_path: Path, cli: RunCli) -> None:
+    path = write_study(tmp_path, replace(RESULT, study="retention"))
+    assert cli("report", path, "--out", tmp_path / "page.md").returncode == 0
+    page = (tmp_path / "page.md").read_text()
+    assert "# Other systems" in page
+    assert "Not done: the Elman" in page
