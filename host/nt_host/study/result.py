@@ -69,7 +69,7 @@ class StudyResult:
             raise TargetNotMetError(
                 f"{len(missed)} of {len(self.checks)} checks of study '{self.study}' are missed",
                 evidence="; ".join(f"{each.what}: {each.measured}, asked {each.target}" for each in missed),
-                next_step="see the tables above and docs/physics.md",
+                next_step="see the tables above; what each check assumes stands on the page of this study in docs/",
             )
 
 
