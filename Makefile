@@ -43,9 +43,11 @@ $(VENV)/.installed-torch: $(VENV)/.installed
 torch: $(VENV)/.installed-torch
 
 # Cross compiler, emulator, C++, fuzzer, ngspice: installed where this user may, else told; tests that need them skip.
-TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev ngspice
+TOOL_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm g++ clang libclang-rt-14-dev ngspice \
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 tools:
-	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && command -v g++ >/dev/null && \
+	@if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null && \
+	  command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && command -v g++ >/dev/null && \
 	  command -v ngspice >/dev/null && \
 	  ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -62,12 +64,9 @@ fuzz: $(VENV)/.installed
 
 TEST_NEEDS := tools $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
 
-# The NEON kernels by cross compiler and user-mode emulator; optional, skipped by `make test` where they are missing.
-NEON_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+# The NEON kernels alone, by cross compiler and user-mode emulator; `make test` runs them too.
 .PHONY: neon
-neon: $(VENV)/.installed-dev
-	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
-	  { echo "error: try: apt-get install --no-install-recommends $(NEON_PACKAGES)" >&2; exit 3; }
+neon: tools $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m neon tests/core
 
 demo: $(VENV)/.installed

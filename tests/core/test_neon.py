@@ -27,9 +27,7 @@ pytestmark = pytest.mark.neon
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which(COMPILER) is None or shutil.which(EMULATOR) is None:
-        pytest.skip(
-            "not on this platform (optional): apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-        )
+        pytest.skip("needs a cross compiler: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user")
     target = tmp_path_factory.mktemp("neon") / "replay"
     folders = {name: ROOT / "firmware" / name for name in ("core", "host")}
     sources = [folders["core"] / f"{unit}.c" for unit in UNITS] + [folders["host"] / f"{unit}.c" for unit in HOST_UNITS]
