@@ -16,7 +16,7 @@ from nt_host.adapt.settings import DEVICE_RULE, AdaptSettings
 from nt_host.move_codes import move_from
 from nt_host.power.budget import BudgetedChip
 from nt_host.power.silent import ActivityWatch
-from nt_host.rules import Observation, Rule, RuleEntry, entry_named, make_rule
+from nt_host.rules import Observation, ProbingRule, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
 from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
 from nt_host.rules.tft import DIGITAL_RULE
@@ -111,6 +111,9 @@ class HostStepper:
         return self._codes
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
+        if isinstance(self._rule, ProbingRule):
+            self._codes = self._rule.update(self._probed(self._rule, deck, rows, labels))
+            return
         response = deck.present_at(self._codes, rows, self._readout)
         self._on_chip = self._codes
         inputs = deck.constant_events(rows)
@@ -119,6 +122,13 @@ class HostStepper:
         if isinstance(self._chip, BudgetedChip):
             codes = self._chip.limited(codes, response.plain)
         self._codes = codes
+
+    def _probed(self, rule: ProbingRule, deck: Deck, rows: Int64Array, labels: Int64Array) -> Observation:
+        seen = []
+        for codes in rule.probes():
+            seen.append(deck.present_at(codes, rows, self._readout).plain[-1])
+            self._on_chip = codes
+        return Observation(labels, deck.constant_events(rows), (), self._codes, probed=tuple(seen))
 
     def settle(self) -> None:
         move_from(self._chip, self._on_chip, self._codes)
@@ -197,6 +207,12 @@ def make_stepper(chip: Chip, image: Image, settings: AdaptSettings, n_steps: int
         )
     codes = chip.read_codes()[0]
     rule = make_rule(settings.rule, image, codes, values)
+    if isinstance(rule, ProbingRule) and isinstance(chip, BudgetedChip):
+        raise UsageError(
+            f"rule '{settings.rule}' tries codes of its own choice, past any power budget",
+            evidence=f"budget {settings.power_budget_uw} uW",
+            next_step="leave `--power-budget` out, or choose another `--rule`",
+        )
     if rule.dither is not None:
         need(chip, Capability.DITHER, "dithered read-out")
     if rule.hidden_spikes and len(image.layers) > 1:

@@ -1,19 +1,22 @@
 """Learning rules by name; importing this package registers the ones that come with the tool."""
 
-from nt_host.rules import additive, dmn, nt1, nt2, surrogate
-from nt_host.rules.base import Observation, Rule, RuleEntry, entries, entry_named, make_rule, register
+from nt_host.rules import additive, dmn, feedback, nt1, nt2, perturb, surrogate
+from nt_host.rules.base import Observation, ProbingRule, Rule, RuleEntry, entries, entry_named, make_rule, register
 
 __all__ = [
     "Observation",
+    "ProbingRule",
     "Rule",
     "RuleEntry",
     "additive",
     "dmn",
     "entries",
     "entry_named",
+    "feedback",
     "make_rule",
     "nt1",
     "nt2",
+    "perturb",
     "register",
     "surrogate",
 ]

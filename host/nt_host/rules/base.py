@@ -34,6 +34,8 @@ class Observation:
         plus: the same at code + d, each layer with the plain spikes below as its inputs; empty without dither.
         minus: the same at code - d.
         codes: (n_codes,) uint8, codes at which the batch was presented.
+        probed: output spike counts (B, N) uint8 at each of the codes that a `ProbingRule` asked for; such a rule is
+            given no `plain` spikes.
     """
 
     labels: NDArray[np.int64]
@@ -42,6 +44,7 @@ class Observation:
     codes: ByteArray
     plus: tuple[ByteArray, ...] = ()
     minus: tuple[ByteArray, ...] = ()
+    probed: tuple[ByteArray, ...] = ()
 
 
 @runtime_checkable
@@ -68,6 +71,15 @@ class Rule(Protocol):
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take back what ``state`` gave; UsageError where an array is missing or has another shape."""
+        ...
+
+
+@runtime_checkable
+class ProbingRule(Rule, Protocol):
+    """A rule that learns from what the outputs do at codes of its own choice, not at the present ones."""
+
+    def probes(self) -> tuple[ByteArray, ...]:
+        """Codes at which the next batch is to be presented, each (n_codes,) uint8, within the rule's limits."""
         ...
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules import Observation, Rule
+from nt_host.rules import Observation, ProbingRule, Rule
 from nt_model.engine import NumpyEngine
 from nt_model.image import Image, own_domains
 from nt_model.learn import LearnSettings, dithered_codes
@@ -70,6 +70,16 @@ def some_codes(image: Image, seed: int) -> ByteArray:
     return np.random.default_rng(seed).integers(0, 256, image.n_codes).astype(np.uint8)
 
 
+def observe_for(
+    rule: Rule, image: Image, codes: ByteArray, events: ByteArray, labels: NDArray[np.int64]
+) -> Observation:
+    """What a chip without mismatch and noise shows ``rule`` of ``events`` (B, M) at ``codes``."""
+    if not isinstance(rule, ProbingRule):
+        return observe(image, codes, events, labels, rule.dither)
+    seen = (observe(image, probe, events, labels, None).plain[-1] for probe in rule.probes())
+    return Observation(labels, events, (), codes, probed=tuple(seen))
+
+
 def observe(
     image: Image, codes: ByteArray, events: ByteArray, labels: NDArray[np.int64], dither: Dither | None
 ) -> Observation:
@@ -89,7 +99,7 @@ def run_updates(rule: Rule, image: Image, codes: ByteArray, seeds: range) -> lis
     """Closed loop on random batches, one per seed: the codes after each update."""
     found = []
     for seed in seeds:
-        codes = rule.update(observe(image, codes, *some_samples(image, seed), rule.dither))
+        codes = rule.update(observe_for(rule, image, codes, *some_samples(image, seed)))
         found.append(codes)
     return found
 
@@ -111,7 +121,7 @@ class Problem:
         """Codes after ``steps`` updates on all samples; ``teacher`` gives labels other than the right ones."""
         labels = self.labels if teacher is None else teacher
         for _ in range(steps):
-            codes = rule.update(observe(self.image, codes, self.events, labels, rule.dither))
+            codes = rule.update(observe_for(rule, self.image, codes, self.events, labels))
         return codes
 
 
