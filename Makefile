@@ -104,6 +104,7 @@ docs: generate
 	$(BIN)/nt-host report docs/results/*.json --out docs/results.md
 	$(BIN)/nt-host report docs/paper/circuit.json docs/paper/power.json docs/paper/xor.json --out docs/circuit.md
 	$(BIN)/nt-host report docs/systems/*.json --out docs/systems.md
+	$(BIN)/nt-host report docs/domains/domains.json --out docs/domains.md
 	$(BIN)/nt-host report docs/results/chips/*.json --into docs/calibration.md
 	$(BIN)/nt-host report docs/paper/table?.json --out docs/paper.md
 

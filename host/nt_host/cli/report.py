@@ -8,6 +8,7 @@ import click
 
 from nt_host.cli.options import FILE, json_option, option
 from nt_host.cli.output import Output
+from nt_host.domains.study import STUDY as DOMAINS
 from nt_host.experiment.stream_result import is_stream, read_stream
 from nt_host.experiment.stream_run import STREAM_NAME
 from nt_host.report.chips_page import chips_section, replace_section
@@ -27,8 +28,11 @@ def _write_pictures(results: tuple[Path, ...], folder: Path) -> None:
 
 
 def _studies(results: tuple[Path, ...], out: Path | None) -> str:
-    if is_systems_page([read_study(path).study for path in results]):
+    studies = [read_study(path).study for path in results]
+    if is_systems_page(studies):
         return studies_page(results, out, TITLE, INTRO)
+    if studies == [DOMAINS]:
+        return studies_page(results, out, "Power domains")
     return studies_page(results, out)
 
 

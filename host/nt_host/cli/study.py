@@ -1,4 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif, domains."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from nt_host.circuit.study import run_circuit_study
 from nt_host.cli.output import Output
+from nt_host.domains.study import run_domains_study
+from nt_host.experiment.plan import FIVE_SEEDS
 from nt_host.paper.setting import paper_setting
 from nt_host.paper.tables import FIVE_RUNS, TABLES, run_table
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
@@ -40,6 +42,10 @@ def _soft_lif(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> 
     return run_soft_lif_study(folder, seeds or SOFT_LIF_SEEDS, on_progress)
 
 
+def _domains(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_domains_study(folder, seeds or FIVE_SEEDS, on_progress)
+
+
 def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     if seeds:
         raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
@@ -57,6 +63,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     **{name: partial(_table, name) for name in TABLES},
     "retention": _retention,
     "soft-lif": _soft_lif,
+    "domains": _domains,
 }
 
 

@@ -1,0 +1,1 @@
+"""How many neurons share a power domain: fewer DACs against accuracy after adaptation."""
