@@ -12,6 +12,7 @@ from nt_host.experiment.linear_baseline import LINEAR_RULES
 from nt_host.experiment.plan import PLANS
 from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
+from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
 
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
@@ -152,6 +153,7 @@ def results_page(paths: Sequence[Path]) -> str:
 def _summary(paths: Sequence[Path]) -> list[str]:
     """One line per experiment and rule: what to compare at a glance."""
     lines = []
+    measured: dict[tuple[str, str], Figures] = {}
     for path in paths:
         if is_stream(path):
             continue
@@ -162,12 +164,13 @@ def _summary(paths: Sequence[Path]) -> list[str]:
         mean = of.get(ALL_DOMAINS, found[0]).values
         worst = of.get(WORST_DOMAIN, found[0]).values
         settings = plan["settings"]
+        measured[plan["name"], settings["rule"]] = (mean["after_argmax"][0], worst["after_argmax"][0])
         on_chip = settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES)
         trial = f"{settings['held_out']:.0%}" if on_chip else "-"
         shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
         figures = " | ".join(mean_and_spread(value) for value in shown)
         lines.append(f"| {plan['name']} | `{settings['rule']}` | {len(plan['seeds'])} | {trial} | {figures} |")
-    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, ""] if lines else []
+    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, "", *rules_table(measured)] if lines else []
 
 
 def _page_part(path: Path) -> str:
