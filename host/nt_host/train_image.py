@@ -79,10 +79,18 @@ def require_torch() -> None:
 
 
 def train_image(
-    task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None, checkpoint: Path | None = None
+    task: Task,
+    spec: TrainSpec,
+    on_progress: OnTrainProgress | None = None,
+    checkpoint: Path | None = None,
+    module: str = "",
 ) -> Image:
     """Train on the source of `task` and compile; `checkpoint` is a file from which a killed run goes on (rolling
     pretraining alone, see `nt_host.pretrain.rolling`).
+
+    Args:
+        module: 'FILE.py:NAME' of a torch module to start from, whose layers take the place of those of `spec`; empty
+            starts from random weights. Not for tasks of images.
 
     Raises:
         EnvironmentMissingError: PyTorch is not installed.
@@ -91,7 +99,7 @@ def train_image(
     require_torch()
     try:
         encoder = fit_task_encoder(task)
-        network = _trained(task, spec, encoder, on_progress, checkpoint)
+        network = _trained(task, spec, encoder, on_progress, checkpoint, module)
     except PretrainError as error:
         raise UsageError(
             "this network cannot be trained",
@@ -109,12 +117,27 @@ def train_image(
 
 
 def _trained(
-    task: Task, spec: TrainSpec, encoder: CountEncoder, on_progress: OnTrainProgress | None, checkpoint: Path | None
+    task: Task,
+    spec: TrainSpec,
+    encoder: CountEncoder,
+    on_progress: OnTrainProgress | None,
+    checkpoint: Path | None,
+    module: str,
 ) -> TrainedNetwork:
     if task.images is None:
+        from nt_host.pretrain.from_module import load_module, spec_of_module
         from nt_host.pretrain.spike_train import train
 
-        return train(spec, task.source.features, task.source.labels, encoder, on_progress, _world(task))
+        start = load_module(module) if module else None
+        spec = spec if start is None else spec_of_module(start, spec)
+        source = task.source
+        return train(spec, source.features, source.labels, encoder, on_progress, _world(task), start)
+    if module:
+        raise UsageError(
+            "a module cannot be the start for a task of images",
+            evidence=f"task {task.name}, module {module}",
+            next_step="give the data as a file: `--data FILE.npz`",
+        )
     from nt_host.pretrain.rolling import train_rolling
 
     pictures = task.images

@@ -33,6 +33,12 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
 @click.command()
 @source_options
 @option("--out", type=FILE, required=True, help="Image file to write (*.ntrom).")
+@option(
+    "--module",
+    default="",
+    metavar="FILE.py:NAME",
+    help="Start from your own torch module, a chain of linear layers; its layers take the place of --hidden.",
+)
 @option("--hidden", help="Neurons of each hidden layer, for example 512,256; default: the task's recipe.")
 @option("--population", type=int, help="Output neurons per class; default: the task's recipe.")
 @option("--steps", type=int, help="Optimiser steps; default: the task's recipe.")
@@ -42,6 +48,7 @@ def pretrain(
     task: str | None,
     data: Path | None,
     out: Path,
+    module: str,
     hidden: str | None,
     population: int | None,
     steps: int | None,
@@ -53,6 +60,12 @@ def pretrain(
     Tasks of images train for many minutes: a killed run goes on from the checkpoint beside OUT."""
     output = Output(as_json)
     require_torch()
+    if module and hidden:
+        raise UsageError(
+            "the hidden layers are given twice",
+            evidence=f"--module {module} and --hidden {hidden}",
+            next_step="leave `--hidden` out",
+        )
     try:
         asked = {"hidden": hidden and hidden_sizes(hidden), "population": population, "steps": steps}
         changed: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
@@ -66,7 +79,7 @@ def pretrain(
         def shown(progress: TrainProgress) -> None:
             bar.update(progress.step, progress.steps, f"loss {progress.loss:.3f}, argmax {progress.accuracy:.3f}")
 
-        image = train_image(load_task(task, data), spec, shown, out.with_suffix(".checkpoint"))
+        image = train_image(load_task(task, data), spec, shown, out.with_suffix(".checkpoint"), module)
     digest = write_image(out, image)
     output.result(
         "pretrain",

@@ -19,10 +19,11 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from nt_host.pretrain.encode import CountEncoder
+from nt_host.pretrain.from_module import LayerStart, begin_at, start_from_module
 from nt_host.pretrain.spec import PretrainError, TrainedNetwork, TrainProgress, TrainSpec
 from nt_host.pretrain.spiking_layer import Spike, SpikingLayer
 from nt_host.pretrain.trained import accuracies, forward
@@ -43,6 +44,7 @@ def train(
     encoder: CountEncoder,
     progress: ProgressCallback | None = None,
     world: FeatureWorld | None = None,
+    module: nn.Module | None = None,
 ) -> TrainedNetwork:
     """Train a network on float features and return it in integers.
 
@@ -54,6 +56,8 @@ def train(
         progress: called every 50 steps and after the last.
         world: draws the features (S, F) of all training samples, same order, in a distorted world; needed, and
             used, where ``spec.worlds`` is above 0 (see ``worlds``).
+        module: start from this module, whose hidden layers are those of ``spec`` (see ``from_module``); None starts
+            from random weights.
 
     Raises:
         PretrainError: labels and features do not fit, a class has no sample, a feature (of a drawn world too) is not
@@ -68,7 +72,11 @@ def train(
         def draw(rng: np.random.Generator) -> NDArray[np.uint8]:
             return _encoded(encoder, distorted(rng))
 
-    return train_events(spec, _encoded(encoder, features), labels, progress, draw)
+    events = _encoded(encoder, features)
+    starts = None
+    if module is not None:
+        starts = start_from_module(module, spec, features, encoder, _count_classes(events, labels))
+    return train_events(spec, events, labels, progress, draw, starts)
 
 
 def _encoded(encoder: CountEncoder, features: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -84,6 +92,7 @@ def train_events(
     labels: NDArray[np.integer],
     progress: ProgressCallback | None = None,
     draw: WorldMaker | None = None,
+    starts: tuple[LayerStart, ...] | None = None,
 ) -> TrainedNetwork:
     """Train on already encoded inputs: ``events`` (S, M) uint8, ``labels`` (S,); otherwise as ``train``."""
     class_count = _count_classes(events, labels)
@@ -91,6 +100,8 @@ def train_events(
         raise PretrainError(f"the specification asks for {spec.worlds} worlds; none can be drawn")
     with torch_threads(spec.threads):
         run = _Run(spec, events, labels, class_count, draw)
+        if starts is not None:
+            begin_at(run.layers, starts, spec)
         history = run.all_steps(progress)
     folded = tuple(layer.fold(index) for index, layer in enumerate(run.layers))
     argmax, strict = accuracies(forward(folded, events), labels, class_count, spec.population)
