@@ -44,6 +44,11 @@ void nt_host_point_free(struct nt_host_point *point);
 void nt_host_point_set(struct nt_host_point *point, uint32_t layer, const struct nt_layer_operating *operating,
                        uint32_t neurons);
 
+/* Takes the gains of all layers, and nothing else, from `tables`: per layer 256 codes of n_neurons pairs, at one of `codes` for
+   each domain. */
+void nt_host_point_table_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *const *tables,
+                             const uint8_t *codes);
+
 struct nt_host_options {
     uint32_t threads;  /* at most; small layers stay on one */
     uint32_t path;     /* enum nt_host_path */

@@ -30,7 +30,7 @@ from nt_model.engine import Forward
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
-from nt_model.operating import Operating, ideal_operating
+from nt_model.operating import GainTables, Operating, ideal_operating
 
 __all__ = [
     "KERNELS",
@@ -117,6 +117,19 @@ class CoreEngine:
         with self._lock:
             self.array.run([operating, plus, minus], events, first_step, results)
         return Spikes(*(tuple(by_layer(rows, self._sizes)) for rows in results.counts))
+
+    def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
+        """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
+        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        events = checked_events(self.image, x)
+        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8:
+            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
+        with self._lock:
+            if isinstance(self.array, HostArray):
+                self.array.run_coded(tables, codes, events, first_step, results)
+            else:
+                self.array.run([tables.at(one) for one in codes], events, first_step, results)
+        return results.counts
 
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings

@@ -13,7 +13,7 @@ from nt_model.core_library import ffi
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState
-from nt_model.operating import LayerOperating, Operating
+from nt_model.operating import GainTables, LayerOperating, Operating
 
 ByteArray = NDArray[np.uint8]
 Int32Array = NDArray[np.int32]
@@ -67,6 +67,13 @@ def check_operating(operating: Operating, sizes: tuple[int, ...]) -> None:
             "the operating point does not fit the image",
             evidence=f"{len(operating.layers)} against {len(sizes)} layers",
         )
+
+
+def check_tables(tables: GainTables, sizes: tuple[int, ...]) -> None:
+    """Raise UsageError unless there is a table of 256 codes for every layer."""
+    shapes = tuple(table.shape for table in tables.gain_q12)
+    if shapes != tuple((256, size, 2) for size in sizes):
+        raise UsageError("the gain tables do not fit the image", evidence=f"{shapes} against {sizes} neurons")
 
 
 def checked_events(image: Image, x: ByteArray) -> ByteArray:

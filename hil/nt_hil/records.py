@@ -8,6 +8,7 @@ byte, where T = 1; one u8 spike count each where T > 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -33,55 +34,58 @@ class RecordLayout:
     n_steps: int
     flags: ReadoutFlag
 
-    @property
+    @cached_property
     def read_widths(self) -> tuple[int, ...]:
         """Neurons of the layers that are read."""
         return self.widths if self.flags & ReadoutFlag.HIDDEN else self.widths[-1:]
 
-    @property
+    @cached_property
+    def n_read(self) -> int:
+        """Neurons that are read."""
+        return sum(self.read_widths)
+
+    @cached_property
     def plane_size(self) -> int:
         """Bytes of one plane."""
-        neurons = sum(self.read_widths)
-        return -(-neurons // 8) if self.n_steps == 1 else neurons
+        return -(-self.n_read // 8) if self.n_steps == 1 else self.n_read
 
-    @property
+    @cached_property
     def n_planes(self) -> int:
         return 3 if self.flags & ReadoutFlag.DITHER else 1
 
-    @property
+    @cached_property
     def membrane_size(self) -> int:
         return 4 * self.widths[-1] if self.flags & ReadoutFlag.MEMBRANE else 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of one record."""
         return self.n_planes * self.plane_size + self.membrane_size
 
-    def _pack_plane(self, counts: Planes) -> ByteArray:
-        read = counts if self.flags & ReadoutFlag.HIDDEN else counts[-1:]
-        joined = np.concatenate(read, axis=1) if len(read) > 1 else read[0]
-        return np.packbits(joined, axis=1, bitorder="little") if self.n_steps == 1 else joined
+    @cached_property
+    def _spans(self) -> tuple[slice, ...]:
+        edges = np.cumsum((0, *self.read_widths)).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(edges))
 
-    def pack(self, planes: tuple[Planes, ...], membrane_q8: NDArray[np.int32] | None) -> bytes:
-        """Records of B samples; each of `planes` is one (B, N) uint8 per layer of the image."""
-        parts = [self._pack_plane(plane) for plane in planes]
-        if membrane_q8 is not None:
-            parts.append(np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8))
-        return np.concatenate(parts, axis=1).tobytes() if len(parts) > 1 else parts[0].tobytes()
-
-    def _unpack_plane(self, data: ByteArray) -> Planes:
-        neurons = sum(self.read_widths)
-        counts = np.unpackbits(data, axis=1, count=neurons, bitorder="little") if self.n_steps == 1 else data
-        edges = np.cumsum((0, *self.read_widths))
-        return tuple(np.ascontiguousarray(counts[:, a:b]) for a, b in pairwise(edges))
+    def pack(self, counts: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
+        """Records of B samples: `counts` (planes, B, N) uint8 with the neurons of all layers side by side, membranes
+        (B, N_out) where the layout has them."""
+        read = counts[:, :, -self.n_read :]
+        planes = np.packbits(read, axis=2, bitorder="little") if self.n_steps == 1 else read
+        by_sample = planes.transpose(1, 0, 2)
+        if membrane_q8 is None:
+            return by_sample.tobytes()
+        tail = np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8)
+        return np.concatenate((by_sample.reshape(len(tail), -1), tail), axis=1).tobytes()
 
     def unpack(self, data: bytes) -> Response:
         """Inverse of `pack`; `data` is a whole number of records."""
         records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
-        planes = [
-            self._unpack_plane(records[:, i * self.plane_size : (i + 1) * self.plane_size])
-            for i in range(self.n_planes)
-        ]
+        spikes = records[:, : self.n_planes * self.plane_size] if self.membrane_size else records
+        counts = spikes.reshape(len(records), self.n_planes, self.plane_size)
+        if self.n_steps == 1:
+            counts = np.unpackbits(counts, axis=2, count=self.n_read, bitorder="little")
+        planes = [tuple(counts[:, plane, span] for span in self._spans) for plane in range(self.n_planes)]
         membrane = None
         if self.membrane_size:
             tail = np.ascontiguousarray(records[:, -self.membrane_size :])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,12 +37,25 @@ def test_cobs_round_trip(data: bytes) -> None:
     assert len(stuffed) <= len(data) + len(data) // cobs.MAX_RUN + 1
 
 
-@given(st.integers(cobs.SWEPT_FROM, 1200), st.sets(st.integers(0, 1199)))
+@given(plain)
 @settings(deadline=None)
-def test_long_frames_are_stuffed_as_short_ones(size: int, zeros: set[int]) -> None:
-    data = bytes(0 if i in zeros else i % 255 + 1 for i in range(size))
-    assert cobs.encode(data) == cobs._encode_runs(data.split(b"\0"))
-    assert cobs._decode_groups(cobs.encode(data)) == cobs.decode(cobs.encode(data)) == data
+def test_c_and_python_stuff_alike(data: bytes) -> None:
+    assert cobs.IN_C
+    assert cobs.encode(data) == cobs.encode_in_python(data)
+    assert cobs.decode_in_python(cobs.encode(data)) == data
+
+
+def _decoded(decode: Callable[[bytes], bytes], data: bytes) -> bytes | None:
+    try:
+        return decode(data)
+    except cobs.CobsError:
+        return None
+
+
+@given(st.one_of(st.binary(max_size=12), st.lists(st.sampled_from([1, 2, 3, 255]), max_size=700).map(bytes)))
+@settings(deadline=None)
+def test_c_and_python_refuse_alike(data: bytes) -> None:
+    assert _decoded(cobs.decode, data) == _decoded(cobs.decode_in_python, data)
 
 
 @pytest.mark.parametrize("spoiled", [b"\x05\x01", b"\x02\x00\x01", b"\xff" + b"a" * 10, b"\x09" * 300])

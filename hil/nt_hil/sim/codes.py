@@ -25,14 +25,14 @@ class CodeLimits:
 
 
 class CodeBank:
-    """`codes` (n_codes,) uint8, `corrections` (n_codes,) uint32 as packed, and the revision of both; a write that is
-    refused leaves all as they were."""
+    """`codes` (n_codes,) uint8, `corrections` (n_codes,) uint32 as packed and whether any of them `corrects`, and the
+    revision of both; a write that is refused leaves all as they were."""
 
     def __init__(self, codes: ByteArray, limits: CodeLimits, corrections: PackedArray | None = None) -> None:
         self.codes = codes.copy()
         self.corrections = np.zeros(len(codes), np.uint32) if corrections is None else corrections.copy()
         self._parabolas = Corrections.unpack(self.corrections)
-        self._corrects = bool(self.corrections.any())
+        self.corrects = bool(self.corrections.any())
         self.revision = 0
         self.limits = limits
         self._staged: ByteArray | None = None
@@ -51,7 +51,7 @@ class CodeBank:
 
     def dac_codes(self, codes: ByteArray) -> ByteArray:
         """What the DACs get for calibrated `codes` (n_codes,) uint8."""
-        if not self._corrects:
+        if not self.corrects:
             return codes
         return self._parabolas.dac_codes(codes, self.limits.code_min, self.limits.code_max)
 
@@ -70,7 +70,7 @@ class CodeBank:
         parabolas = Corrections.unpack(packed)
         after = parabolas.dac_codes(self.codes, self.limits.code_min, self.limits.code_max)
         self._check_slew(after.astype(np.int64) - self.dac_codes(self.codes))
-        self.corrections, self._parabolas, self._corrects = packed, parabolas, bool(packed.any())
+        self.corrections, self._parabolas, self.corrects = packed, parabolas, bool(packed.any())
         return self._moved()
 
     def write(self, request: CodesWriteRequest) -> int:

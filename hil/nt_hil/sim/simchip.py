@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ReadoutFlag, ResetReason
-from nt_hil.records import Planes, RecordLayout
+from nt_hil.records import RecordLayout
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeBank, CodeLimits
 from nt_hil.sim.learner import Learner
@@ -73,6 +73,9 @@ class SimChip:
         self._engine = engine
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
+        self._shifts: dict[tuple[int, int], NDArray[np.int16]] = {}
+        edges = np.cumsum((0, *(layer.n_neurons for layer in self.image.layers))).tolist()
+        self._spans = tuple(slice(a, b) for a, b in pairwise(edges))
         self.samples_presented = 0
         self._steps_done = 0
         self.slots = SlotMemory(self.options.input_slots, self.image.n_inputs)
@@ -127,21 +130,28 @@ class SimChip:
         conditions = self._silicon.conditions_at(self.samples_presented)
         return self._points.at(self.bank.dac_codes(codes), conditions)
 
-    def _forward(self, x: ByteArray) -> tuple[Planes, NDArray[np.int32]]:
-        """Plain spikes, and the last layer's membranes as compared in the last step, of x (B, T, M)."""
+    def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
+        """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
+        step, of x (B, T, M)."""
         done = self._engine.forward(self._point(self.bank.codes), x, self._steps_done)
-        return done.counts, done.compared_q8[-1]
+        return np.concatenate(done.counts, axis=1)[None], done.compared_q8[-1]
 
-    def _dithered(self, x: ByteArray, settings: LearnSettings) -> Spikes:
-        points = [
-            self._point(codes)
-            for codes in (
-                self.bank.codes,
-                dithered_codes(self.image, self.bank.codes, settings, 1),
-                dithered_codes(self.image, self.bank.codes, settings, -1),
-            )
-        ]
-        return self._engine.forward_dithered(points[0], points[1], points[2], x, self._steps_done)
+    def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
+        """Spikes (3, B, N) at the codes, above and below them."""
+        tables = self._points.tables(self._silicon.conditions_at(self.samples_presented))
+        return self._engine.dithered_counts(tables, self._dithered_codes(settings), x, self._steps_done)
+
+    def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
+        """What the DACs get at the codes, above and below them, (3, n_codes) uint8."""
+        offsets = (settings.hidden_dither_code, settings.output_dither_code)
+        if offsets not in self._shifts:
+            middle = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
+            up = dithered_codes(self.image, middle, settings, 1).astype(np.int16) - CODE_DEFAULT
+            self._shifts[offsets] = np.stack([np.zeros_like(up), up, -up])
+        shifted = np.clip(self.bank.codes + self._shifts[offsets], 0, 255).astype(np.uint8)
+        if self.bank.corrects:
+            return np.stack([self.bank.dac_codes(codes) for codes in shifted])
+        return shifted
 
     def present(self, slots: Int64Array, layout: RecordLayout, dither: LearnSettings) -> bytes:
         """Records of the samples in `slots` (B,), `dither` giving d and m where the layout has DITHER.
@@ -157,16 +167,14 @@ class SimChip:
         return b"".join(records)
 
     def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
-        planes: tuple[Planes, ...] = ()
-        membrane = None
+        spikes = membrane = None
         if layout.flags & ReadoutFlag.DITHER:
             spikes = self._dithered(x, dither)
-            planes = (spikes.plain, spikes.plus, spikes.minus)
-        if not planes or layout.flags & ReadoutFlag.MEMBRANE:
+        if spikes is None or layout.flags & ReadoutFlag.MEMBRANE:
             plain, compared = self._forward(x)
-            planes = planes or (plain,)
+            spikes = plain if spikes is None else spikes
             membrane = compared if layout.flags & ReadoutFlag.MEMBRANE else None
-        return layout.pack(planes, membrane)
+        return layout.pack(spikes, membrane)
 
     def stimulate(self, stimulus: Stimulus) -> ByteArray:
         """Spikes of every neuron of the layer, (N,) uint8; the conditions are those of the first repeat."""
@@ -202,17 +210,8 @@ class SimChip:
         for piece in self._pieces(len(slots)):
             parts.append(self._dithered(x[piece], settings))
             self._aged(x[piece])
-        if len(parts) == 1:
-            return parts[0]
-
-        def joined(planes: list[Planes]) -> Planes:
-            return tuple(np.concatenate(layers) for layers in zip(*planes, strict=True))
-
-        return Spikes(
-            joined([part.plain for part in parts]),
-            joined([part.plus for part in parts]),
-            joined([part.minus for part in parts]),
-        )
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in rows))
 
     def commit(self, revision: int) -> int:
         """Persist codes, corrections and, where it learns, the device loop; gives the generation."""
