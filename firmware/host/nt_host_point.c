@@ -81,8 +81,8 @@ void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *p
     }
 }
 
-void nt_host_point_table_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *const *tables,
-                             const uint8_t *codes)
+static void table_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *const *tables,
+                      const uint8_t *codes)
 {
     for (uint32_t l = 0; l < host->n_layers; l++) {
         struct nt_host_point_layer *layer = &point->layers[l];
@@ -101,4 +101,11 @@ void nt_host_point_table_set(const struct nt_host *host, struct nt_host_point *p
         layer->cells.is_split = differ != 0;
         layer->gains = gains;
     }
+}
+
+void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *const *points, uint32_t n_points,
+                              const uint16_t *const *tables, const uint8_t *codes)
+{
+    for (uint32_t p = 0; p < n_points; p++)
+        table_set(host, points[p], tables, codes + (size_t)p * host->n_codes);
 }

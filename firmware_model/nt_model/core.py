@@ -122,8 +122,7 @@ class CoreEngine:
         """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
         results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
         events = checked_events(self.image, x)
-        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8:
-            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
+        self._check_codes(codes)
         with self._lock:
             if isinstance(self.array, HostArray):
                 self.array.run_coded(tables, codes, events, first_step, results)
@@ -143,6 +142,35 @@ class CoreEngine:
         with self._lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
+
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        """See `Engine.learn_dithered`; on kernels of hosts in one call."""
+        events = checked_events(self.image, x)
+        self._check_codes(at[1])
+        if len(events) != len(labels):
+            raise UsageError("samples and labels differ in length", evidence=f"{len(x)} and {len(labels)}")
+        after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
+        check_state(self.image, after)
+        if isinstance(self.array, HostArray):
+            given = np.ascontiguousarray(labels, np.int64)
+            with self._lock:
+                if self.array.learn_coded(after, at, events, first_step, given, settings):
+                    return after
+        rows = self.dithered_counts(*at, events, first_step)
+        spikes = Spikes(*(tuple(by_layer(plane, self._sizes)) for plane in rows))
+        return self.learn(state, spikes, labels, settings)
+
+    def _check_codes(self, codes: ByteArray) -> None:
+        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:
+            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
 
     def learn_nominal(
         self, state: LearnState, x: ByteArray, labels: NDArray[np.int64], settings: LearnSettings

@@ -184,16 +184,47 @@ class HostArray:
         self, tables: GainTables, codes: ByteArray, events: ByteArray, first_step: int, results: Results
     ) -> None:
         """As `run`, at the operating points that `tables` have at each of `codes` (POINTS, n_codes) uint8."""
+        points = self._points_at(tables, codes)
+        samples, steps, _ = events.shape
+        bound = (ffi.from_buffer("uint8_t[]", events), samples, steps, first_step % 2**64, results.as_response())
+        accepted("nt_host_run", lib.nt_host_run(self._host, self._options, points, POINTS, *bound))
+
+    def _points_at(self, tables: GainTables, codes: ByteArray) -> Any:
         coded = self._coded.get(tables)
         if coded is None:
             check_tables(tables, self._sizes)
-            points = [self._new_point(tables.base) for _ in range(POINTS)]
-            coded = self._coded[tables] = _CodedPoints(tables, points)
-        for point, one in zip(coded.kept, codes, strict=True):
-            lib.nt_host_point_table_set(self._host, point, coded.tables, ffi.from_buffer("uint8_t[]", one))
-        samples, steps, _ = events.shape
-        bound = (ffi.from_buffer("uint8_t[]", events), samples, steps, first_step % 2**64, results.as_response())
-        accepted("nt_host_run", lib.nt_host_run(self._host, self._options, coded.points, len(coded.kept), *bound))
+            coded = self._coded[tables] = _CodedPoints(tables, [self._new_point(tables.base) for _ in range(POINTS)])
+        given = ffi.from_buffer("uint8_t[]", codes)
+        lib.nt_host_points_table_set(self._host, coded.points, POINTS, coded.tables, given)
+        return coded.points
+
+    def learn_coded(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        events: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> bool:
+        """Read-out as `run_coded` does it and learning step in one call, in place on `state`.
+
+        Returns:
+            False, and nothing is changed, where an error would leave 32 bits.
+        """
+        result = lib.nt_host_step(
+            self._host,
+            self._options,
+            c_settings(settings),
+            self._points_at(*at),
+            c_state(state),
+            ffi.from_buffer("uint8_t[]", events),
+            ffi.from_buffer("int64_t[]", labels),
+            events.shape[0],
+            events.shape[1],
+            first_step % 2**64,
+        )
+        return accepted("nt_host_step", result) != _TOO_WIDE
 
     def prepared(
         self, operating: list[Operating], x: ByteArray, first_step: int, results: Results

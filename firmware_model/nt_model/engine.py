@@ -52,6 +52,18 @@ class Engine(Protocol):
         layers side by side."""
         ...
 
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        """`learn` on the spikes of `dithered_counts(*at, x, first_step)`."""
+        ...
+
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
@@ -87,6 +99,20 @@ class NumpyEngine:
         plain, plus, minus = (tables.at(one) for one in codes)
         spikes = self.forward_dithered(plain, plus, minus, x, first_step)
         return np.stack([np.concatenate(layers, axis=1) for layers in (spikes.plain, spikes.plus, spikes.minus)])
+
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        tables, codes = at
+        plain, plus, minus = (tables.at(one) for one in codes)
+        spikes = self.forward_dithered(plain, plus, minus, x, first_step)
+        return self.learn(state, spikes, labels, settings)
 
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings

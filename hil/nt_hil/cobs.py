@@ -1,19 +1,9 @@
 """Consistent Overhead Byte Stuffing: bytes without a zero, so that 0x00 can mark both ends of a frame.
 
-Cheshire, Baker: Consistent Overhead Byte Stuffing, IEEE/ACM Transactions on Networking 7(2), 1999. Where the C core is
-built, its form is taken: the same bytes, some fifty times faster.
+Cheshire, Baker: Consistent Overhead Byte Stuffing, IEEE/ACM Transactions on Networking 7(2), 1999.
 """
 
 from __future__ import annotations
-
-from nt_model.errors import EnvironmentMissingError
-
-try:
-    from nt_model.core_cobs import stuffed, unstuffed
-
-    IN_C = True
-except EnvironmentMissingError:
-    IN_C = False
 
 MAX_RUN = 254
 
@@ -23,26 +13,8 @@ class CobsError(ValueError):
 
 
 def encode(data: bytes) -> bytes:
-    """Stuffed bytes, free of 0x00; at most one byte in 254 longer, plus one."""
-    return stuffed(data) if IN_C else encode_in_python(data)
-
-
-def decode(data: bytes) -> bytes:
-    """Inverse of `encode`.
-
-    Raises:
-        CobsError: `data` is not the encoding of anything.
-    """
-    if not IN_C:
-        return decode_in_python(data)
-    plain = unstuffed(data)
-    if plain is None:
-        raise CobsError("a zero inside, or a group that runs over the end")
-    return plain
-
-
-def encode_in_python(data: bytes) -> bytes:
-    """`encode` without the C core: a run of 254 bytes or more is cut into groups that stand for no zero."""
+    """Stuffed bytes, free of 0x00; at most one byte in 254 longer, plus one. A run of 254 bytes or more is cut into
+    groups that stand for no zero."""
     runs = data.split(b"\0")
     parts: list[bytes] = []
     last = len(runs) - 1
@@ -57,8 +29,12 @@ def encode_in_python(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def decode_in_python(data: bytes) -> bytes:
-    """`decode` without the C core; raises as it does."""
+def decode(data: bytes) -> bytes:
+    """Inverse of `encode`.
+
+    Raises:
+        CobsError: `data` is not the encoding of anything.
+    """
     if 0 in data:
         raise CobsError("a zero inside")
     parts: list[bytes] = []

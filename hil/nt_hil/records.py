@@ -8,7 +8,7 @@ byte, where T = 1; one u8 spike count each where T > 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -92,3 +92,9 @@ class RecordLayout:
             membrane = tail.view("<i4").astype(np.int32)
         plus, minus = (planes[1], planes[2]) if self.n_planes == 3 else ((), ())
         return Response(planes[0], plus, minus, membrane)
+
+
+@lru_cache(maxsize=64)
+def layout_of(widths: tuple[int, ...], n_steps: int, readout: int) -> RecordLayout:
+    """The layout for the ReadoutFlag bits `readout`; every step of a loop asks for the same one."""
+    return RecordLayout(widths, n_steps, ReadoutFlag(readout))

@@ -16,6 +16,7 @@ from nt_model.corner import CORNERS
 from nt_model.engine import NumpyEngine, make_engine
 from nt_model.errors import UsageError
 from nt_model.image import Image
+from nt_model.learn import LearnSettings, LearnState
 from nt_model.operating import Operating, ideal_operating
 from nt_model.silicon import Conditions, Silicon
 from tests.core.cases import ImageChoice, RunChoice, build_events, build_image, differing, run_choices
@@ -75,6 +76,24 @@ def test_gains_looked_up_in_tables_are_those_of_the_golden_model(choice: RunChoi
         golden = NumpyEngine(image).dithered_counts(tables, codes, events, choice.first_step)
         assert (ours == golden).all()
         codes = codes[:, ::-1].copy()
+
+
+@few
+@given(run_choices)
+def test_learning_step_of_a_die_is_that_of_the_golden_model(choice: RunChoice) -> None:
+    image, events = choice.build()
+    codes = np.stack([np.roll(choice.codes(image), shift) for shift in range(3)])
+    tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))
+    labels = np.random.default_rng(choice.seed).integers(0, image.n_classes, len(events))
+    ours = golden = LearnState.at(codes[0])
+    engine = choice.engine(image)
+    for step in range(2):
+        given_step = (events, choice.first_step + step, labels, LearnSettings())
+        ours = engine.learn_dithered(ours, (tables, codes), *given_step)
+        golden = NumpyEngine(image).learn_dithered(golden, (tables, codes), *given_step)
+        assert (ours.codes == golden.codes).all()
+        assert (ours.accumulator_q8 == golden.accumulator_q8).all()
+        assert (ours.mean_q8 == golden.mean_q8).all()
 
 
 def test_tables_and_codes_of_another_image_are_refused() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nt_hil import cobs
-from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
+from nt_hil.codec import (
+    IN_C,
+    Checks,
+    Decoder,
+    Frame,
+    encode,
+    encode_in_python,
+    parse,
+    parse_in_python,
+    wire_size,
+)
 from nt_hil.links.faulty import shortened
 
 frames = st.builds(
@@ -37,25 +45,35 @@ def test_cobs_round_trip(data: bytes) -> None:
     assert len(stuffed) <= len(data) + len(data) // cobs.MAX_RUN + 1
 
 
+@given(frames)
+@settings(deadline=None)
+def test_c_and_python_make_the_same_frame(frame: Frame) -> None:
+    assert IN_C
+    wire = encode(frame)
+    assert wire == encode_in_python(frame)
+    assert parse(wire[1:-1], Checks()) == parse_in_python(wire[1:-1], Checks()) == frame
+
+
 @given(plain)
 @settings(deadline=None)
-def test_c_and_python_stuff_alike(data: bytes) -> None:
-    assert cobs.IN_C
-    assert cobs.encode(data) == cobs.encode_in_python(data)
-    assert cobs.decode_in_python(cobs.encode(data)) == data
+def test_c_and_python_stuff_alike(payload: bytes) -> None:
+    frame = Frame(0, 7, 0, payload)
+    assert encode(frame) == encode_in_python(frame)
+    assert parse(encode(frame)[1:-1], Checks()) == frame
 
 
-def _decoded(decode: Callable[[bytes], bytes], data: bytes) -> bytes | None:
-    try:
-        return decode(data)
-    except cobs.CobsError:
-        return None
-
-
-@given(st.one_of(st.binary(max_size=12), st.lists(st.sampled_from([1, 2, 3, 255]), max_size=700).map(bytes)))
+@given(st.one_of(st.binary(max_size=24), st.lists(st.sampled_from([0, 1, 2, 3, 255]), max_size=700).map(bytes)))
 @settings(deadline=None)
-def test_c_and_python_refuse_alike(data: bytes) -> None:
-    assert _decoded(cobs.decode, data) == _decoded(cobs.decode_in_python, data)
+def test_c_and_python_refuse_alike(piece: bytes) -> None:
+    assert parse(piece, Checks()) == parse_in_python(piece, Checks())
+
+
+@given(frames, st.integers(0, 2000), st.integers(1, 255))
+@settings(deadline=None)
+def test_c_and_python_judge_a_spoiled_frame_alike(frame: Frame, place: int, change: int) -> None:
+    piece = bytearray(encode(frame)[1:-1])
+    piece[place % len(piece)] ^= change
+    assert parse(bytes(piece), Checks()) == parse_in_python(bytes(piece), Checks())
 
 
 @pytest.mark.parametrize("spoiled", [b"\x05\x01", b"\x02\x00\x01", b"\xff" + b"a" * 10, b"\x09" * 300])

@@ -13,6 +13,7 @@ from nt_hil.refusal import Refusal
 from nt_model.correction import Corrections, PackedArray
 
 ByteArray = NDArray[np.uint8]
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class CodeLimits:
     code_min: int = 0
     code_max: int = 255
     max_move_code: int = 255
+
+
+_NO_LIMITS = CodeLimits()
 
 
 class CodeBank:
@@ -82,18 +86,20 @@ class CodeBank:
         staged, self._staged = self._staged, None
         if request.base_revision != self.revision:
             raise Refusal(ErrorCode.STALE_REVISION, seen=self.revision)
-        if request.chunk & ChunkFlag.FIRST:
+        if request.chunk & _FIRST:
             staged = self.codes.copy()
         elif staged is None:
             raise Refusal(ErrorCode.NOT_STAGED)
         apply_form(staged, request.form, request.start, request.data)
-        if not request.chunk & ChunkFlag.LAST:
+        if not request.chunk & _LAST:
             self._staged = staged
             return self.revision
         self._check(staged)
         return self.replace(staged)
 
     def _check(self, codes: ByteArray) -> None:
+        if self.limits == _NO_LIMITS:
+            return
         move = codes.astype(np.int64) - self.codes
         for bad, bound in (
             ((move != 0) & (codes < self.limits.code_min), self.limits.code_min),

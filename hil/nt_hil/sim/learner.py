@@ -14,6 +14,7 @@ from nt_hil.sim.codes import CodeLimits
 from nt_model.learn import LearnSettings, LearnState
 
 Int64Array = NDArray[np.int64]
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 def _checked_settings(request: LearnStartRequest, limits: CodeLimits) -> LearnSettings:
@@ -106,14 +107,14 @@ class Learner:
     def collect(self, request: LearnRequest) -> tuple[Int64Array, Int64Array] | None:
         """Keep a chunk; with LAST gives slots and labels (B,) int64 of the whole batch."""
         staged, self._staged = self._staged, None
-        if request.chunk & ChunkFlag.FIRST:
+        if request.chunk & _FIRST:
             staged = []
         elif staged is None:
             raise Refusal(ErrorCode.NOT_STAGED)
         if len(request.pairs) % 2:
             raise Refusal(ErrorCode.BAD_PAYLOAD, seen=len(request.pairs) * 2)
         staged.append(request.pairs)
-        if not request.chunk & ChunkFlag.LAST:
+        if not request.chunk & _LAST:
             self._staged = staged
             return None
         pairs = np.array([value for chunk in staged for value in chunk], np.int64).reshape(-1, 2)

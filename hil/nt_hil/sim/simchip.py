@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ReadoutFlag, ResetReason
+from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ResetReason
 from nt_hil.records import RecordLayout
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeBank, CodeLimits
@@ -20,7 +20,7 @@ from nt_model.engine import Engine
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
-from nt_model.operating import Operating
+from nt_model.operating import GainTables, Operating
 from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Silicon
 from nt_model.stimulus import Stimulus, stimulate
 
@@ -74,7 +74,8 @@ class SimChip:
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
         self._shifts: dict[tuple[int, int], NDArray[np.int16]] = {}
-        edges = np.cumsum((0, *(layer.n_neurons for layer in self.image.layers))).tolist()
+        self.widths = tuple(layer.n_neurons for layer in self.image.layers)
+        edges = np.cumsum((0, *self.widths)).tolist()
         self._spans = tuple(slice(a, b) for a, b in pairwise(edges))
         self.samples_presented = 0
         self._steps_done = 0
@@ -118,6 +119,8 @@ class SimChip:
     def _pieces(self, count: int) -> list[slice]:
         """The batch cut where the drift steps, so that the frames it came in make no difference."""
         first = EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
+        if count <= first:
+            return [slice(0, count)]
         edges = [0, *range(first, count, EPOCH_SAMPLES), count]
         return [slice(a, b) for a, b in pairwise(edges)]
 
@@ -138,17 +141,20 @@ class SimChip:
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""
-        tables = self._points.tables(self._silicon.conditions_at(self.samples_presented))
-        return self._engine.dithered_counts(tables, self._dithered_codes(settings), x, self._steps_done)
+        return self._engine.dithered_counts(*self._dithers(settings), x, self._steps_done)
+
+    def _dithers(self, settings: LearnSettings) -> tuple[GainTables, ByteArray]:
+        """The die under the present conditions, and what its DACs get at the codes, above and below them, (3, n_codes)
+        uint8."""
+        return self._points.tables(self._silicon.conditions_at(self.samples_presented)), self._dithered_codes(settings)
 
     def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
-        """What the DACs get at the codes, above and below them, (3, n_codes) uint8."""
         offsets = (settings.hidden_dither_code, settings.output_dither_code)
         if offsets not in self._shifts:
             middle = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
             up = dithered_codes(self.image, middle, settings, 1).astype(np.int16) - CODE_DEFAULT
             self._shifts[offsets] = np.stack([np.zeros_like(up), up, -up])
-        shifted = np.clip(self.bank.codes + self._shifts[offsets], 0, 255).astype(np.uint8)
+        shifted = np.minimum(np.maximum(self.bank.codes + self._shifts[offsets], 0), 255).astype(np.uint8)
         if self.bank.corrects:
             return np.stack([self.bank.dac_codes(codes) for codes in shifted])
         return shifted
@@ -168,12 +174,12 @@ class SimChip:
 
     def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
         spikes = membrane = None
-        if layout.flags & ReadoutFlag.DITHER:
+        if layout.n_planes == 3:
             spikes = self._dithered(x, dither)
-        if spikes is None or layout.flags & ReadoutFlag.MEMBRANE:
+        if spikes is None or layout.membrane_size:
             plain, compared = self._forward(x)
             spikes = plain if spikes is None else spikes
-            membrane = compared if layout.flags & ReadoutFlag.MEMBRANE else None
+            membrane = compared if layout.membrane_size else None
         return layout.pack(spikes, membrane)
 
     def stimulate(self, stimulus: Stimulus) -> ByteArray:
@@ -197,21 +203,26 @@ class SimChip:
         batch = self.learner.collect(request)
         if batch is None or self.learner.state is None:
             return
-        slots, labels = batch
-        spikes = self._learning_spikes(slots, settings)
-        before = LearnState(self.bank.codes, self.learner.state.accumulator_q8, self.learner.state.mean_q8)
-        after = self._engine.learn(before, spikes, labels, settings)
+        after = self._learned(*batch, self.learner.state, settings)
         self.learner.advance(after)
         self.bank.replace(after.codes)
 
-    def _learning_spikes(self, slots: Int64Array, settings: LearnSettings) -> Spikes:
+    def _learned(self, slots: Int64Array, labels: Int64Array, state: LearnState, settings: LearnSettings) -> LearnState:
+        """State after a step on the samples in `slots` (B,), read out above and below the codes."""
         x = self.slots.events(slots, self.image.n_steps)
+        before = LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8)
+        pieces = self._pieces(len(slots))
+        if len(pieces) == 1:
+            after = self._engine.learn_dithered(before, self._dithers(settings), x, self._steps_done, labels, settings)
+            self._aged(x)
+            return after
         parts = []
-        for piece in self._pieces(len(slots)):
+        for piece in pieces:
             parts.append(self._dithered(x[piece], settings))
             self._aged(x[piece])
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in rows))
+        rows = np.concatenate(parts, axis=1)
+        spikes = Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in rows))
+        return self._engine.learn(before, spikes, labels, settings)
 
     def commit(self, revision: int) -> int:
         """Persist codes, corrections and, where it learns, the device loop; gives the generation."""

@@ -73,6 +73,8 @@ class SlotMemory:
             Refusal: SLOT_RANGE, SLOT_EMPTY or STEPS_MISMATCH.
         """
         steps = self._check(slots, n_steps)
+        if (steps == n_steps).all():
+            return self._banks[n_steps].reshape(self.n_slots, n_steps, self.n_inputs)[slots]
         out = np.empty((len(slots), n_steps, self.n_inputs), np.uint8)
         for each in np.unique(steps):
             bank = self._banks[int(each)].reshape(self.n_slots, int(each), self.n_inputs)

@@ -21,10 +21,11 @@ class BatchDraw:
         self._first = np.cumsum(self._counts) - self._counts
         self._batch_size = batch_size
         self._seed = seed
+        self._turns = np.arange(batch_size) % len(self._counts)
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
         each class a sample at random."""
         rng = np.random.default_rng([self._seed, _STREAM, step])
-        classes = np.resize(rng.permutation(len(self._counts)), self._batch_size)
+        classes = rng.permutation(len(self._counts))[self._turns]
         return self._by_class[self._first[classes] + rng.integers(0, self._counts[classes])]

@@ -105,6 +105,7 @@ class HostStepper:
         self._codes = self._on_chip = codes
         self._rule = rule
         self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither)
+        self._budgeted = chip if isinstance(chip, BudgetedChip) else None
 
     @property
     def codes(self) -> ByteArray:
@@ -116,8 +117,8 @@ class HostStepper:
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
         codes = self._rule.update(seen)
-        if isinstance(self._chip, BudgetedChip):
-            codes = self._chip.limited(codes, response.plain)
+        if self._budgeted is not None:
+            codes = self._budgeted.limited(codes, response.plain)
         self._codes = codes
 
     def settle(self) -> None:
@@ -126,8 +127,8 @@ class HostStepper:
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]:
         state = self._rule.state()
-        if isinstance(self._chip, BudgetedChip):
-            state[ActivityWatch.STATE] = self._chip.watch.rank.copy()
+        if self._budgeted is not None:
+            state[ActivityWatch.STATE] = self._budgeted.watch.rank.copy()
         return state
 
 
