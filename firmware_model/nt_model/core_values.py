@@ -116,9 +116,9 @@ def by_layer(rows: NDArray[Any], sizes: tuple[int, ...]) -> Iterator[NDArray[Any
 
 def c_settings(settings: LearnSettings) -> Any:
     """`settings` as a struct nt_learn_settings."""
-    fields = ("hidden_dither_code", "output_dither_code", "rate_q8", "max_move_code", "code_min", "code_max")
+    fields = (settings.hidden_dither_code, settings.output_dither_code, settings.rate_q8, settings.max_move_code)
     try:
-        return ffi.new("struct nt_learn_settings *", {name: getattr(settings, name) for name in fields})
+        return ffi.new("struct nt_learn_settings *", (*fields, settings.code_min, settings.code_max))
     except OverflowError as error:
         raise UsageError("a learning setting is out of range", evidence=str(error)) from error
 
@@ -127,11 +127,11 @@ def c_state(state: LearnState) -> Any:
     """`state` as a struct nt_learn_state that writes into its arrays."""
     return ffi.new(
         "struct nt_learn_state *",
-        {
-            "codes": ffi.from_buffer("uint8_t[]", state.codes),
-            "accumulator_q8": ffi.from_buffer("int16_t[]", state.accumulator_q8),
-            "mean_q8": ffi.from_buffer("uint32_t[]", state.mean_q8),
-        },
+        (
+            ffi.from_buffer("uint8_t[]", state.codes),
+            ffi.from_buffer("int16_t[]", state.accumulator_q8),
+            ffi.from_buffer("uint32_t[]", state.mean_q8),
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,16 +50,19 @@ def load_requests(x: ByteArray, first_slot: int, max_payload: int) -> Iterator[O
         yield Outgoing(request.TYPE, request.pack())
 
 
+@lru_cache(maxsize=64)
+def _flags_of(readout: Readout) -> int:
+    wanted = (
+        (ReadoutFlag.HIDDEN, readout.hidden),
+        (ReadoutFlag.DITHER, readout.dither is not None),
+        (ReadoutFlag.MEMBRANE, readout.membrane),
+    )
+    return sum(int(flag) for flag, is_wanted in wanted if is_wanted)
+
+
 def record_layout(info: ChipInfo, readout: Readout, n_steps: int) -> RecordLayout:
     """Layout of the records that `readout` asks for."""
-    flags = ReadoutFlag(0)
-    if readout.hidden:
-        flags |= ReadoutFlag.HIDDEN
-    if readout.dither is not None:
-        flags |= ReadoutFlag.DITHER
-    if readout.membrane:
-        flags |= ReadoutFlag.MEMBRANE
-    return layout_of(info.layer_sizes[1:], n_steps, int(flags))
+    return layout_of(info.layer_sizes[1:], n_steps, _flags_of(readout))
 
 
 def _is_range(slots: tuple[int, ...]) -> bool:

@@ -117,12 +117,11 @@ class Learner:
         if not request.chunk & _LAST:
             self._staged = staged
             return None
-        pairs = np.array([value for chunk in staged for value in chunk], np.int64).reshape(-1, 2)
-        wrong = np.flatnonzero(pairs[:, 1] >= self.n_classes)
-        if len(wrong):
-            index = int(wrong[0])
-            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=int(pairs[index, 1]), limit=self.n_classes)
-        return pairs[:, 0], pairs[:, 1]
+        slots, labels = (np.array([value for chunk in staged for value in chunk[k::2]], np.int64) for k in (0, 1))
+        if len(labels) and int(labels.max()) >= self.n_classes:
+            index = int(np.flatnonzero(labels >= self.n_classes)[0])
+            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=int(labels[index]), limit=self.n_classes)
+        return slots, labels
 
     def settings_at(self, rate_q8: int) -> LearnSettings:
         """Settings with the rate of this step."""
