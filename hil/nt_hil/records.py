@@ -7,7 +7,7 @@ byte, where T = 1; one u8 spike count each where T > 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -58,9 +58,18 @@ class RecordLayout:
         return 4 * self.widths[-1] if self.flags & ReadoutFlag.MEMBRANE else 0
 
     @cached_property
+    def spikes_size(self) -> int:
+        """Bytes of a record without its membranes."""
+        return self.n_planes * self.plane_size
+
+    @cached_property
     def size(self) -> int:
         """Bytes of one record."""
-        return self.n_planes * self.plane_size + self.membrane_size
+        return self.spikes_size + self.membrane_size
+
+    def by_layer(self, counts: ByteArray) -> Planes:
+        """Views of (B, N) counts of the neurons read, one per layer."""
+        return tuple([counts[:, span] for span in self._spans])
 
     @cached_property
     def _spans(self) -> tuple[slice, ...]:
@@ -70,31 +79,67 @@ class RecordLayout:
     def pack(self, counts: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
         """Records of B samples: `counts` (planes, B, N) uint8 with the neurons of all layers side by side, membranes
         (B, N_out) where the layout has them."""
-        read = counts[:, :, -self.n_read :]
-        planes = np.packbits(read, axis=2, bitorder="little") if self.n_steps == 1 else read
-        by_sample = planes.transpose(1, 0, 2)
+        spikes = self._packed_spikes(counts)
         if membrane_q8 is None:
-            return by_sample.tobytes()
+            return spikes.tobytes()
         tail = np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8)
-        return np.concatenate((by_sample.reshape(len(tail), -1), tail), axis=1).tobytes()
+        return np.concatenate((spikes.reshape(len(tail), -1), tail), axis=1).tobytes()
 
     def unpack(self, data: bytes) -> Response:
         """Inverse of `pack`; `data` is a whole number of records."""
         records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
-        spikes = records[:, : self.n_planes * self.plane_size] if self.membrane_size else records
-        counts = spikes.reshape(len(records), self.n_planes, self.plane_size)
+        if not self.membrane_size:
+            return self._unpacked_spikes(records)
+        tail = np.ascontiguousarray(records[:, self.spikes_size :])
+        shown = self._unpacked_spikes(records[:, : self.spikes_size])
+        return replace(shown, membrane_q8=tail.view("<i4").astype(np.int32))
+
+    def _packed_spikes(self, counts: ByteArray) -> ByteArray:
+        """Bytes (B, ...) of the records without membranes."""
+        read = counts[:, :, -self.n_read :]
+        planes = np.packbits(read, axis=2, bitorder="little") if self.n_steps == 1 else read
+        return planes.transpose(1, 0, 2)
+
+    def _unpacked_spikes(self, spikes: ByteArray) -> Response:
+        counts = spikes.reshape(len(spikes), self.n_planes, self.plane_size)
         if self.n_steps == 1:
             counts = np.unpackbits(counts, axis=2, count=self.n_read, bitorder="little")
-        planes = [tuple(counts[:, plane, span] for span in self._spans) for plane in range(self.n_planes)]
-        membrane = None
-        if self.membrane_size:
-            tail = np.ascontiguousarray(records[:, -self.membrane_size :])
-            membrane = tail.view("<i4").astype(np.int32)
-        plus, minus = (planes[1], planes[2]) if self.n_planes == 3 else ((), ())
-        return Response(planes[0], plus, minus, membrane)
+        planes = [self.by_layer(counts[:, plane]) for plane in range(self.n_planes)]
+        return Response(planes[0], planes[1], planes[2]) if self.n_planes == 3 else Response(planes[0])
+
+
+class GateLayout(RecordLayout):
+    """Layout of a record that shows no more than learning needs, at any number of time steps: a plane of bits, hidden
+    neurons whose counts at code + d and code - d differ, outputs that spiked at code + d; then a plane of the outputs
+    alone, those that spiked at code - d."""
+
+    @cached_property
+    def spikes_size(self) -> int:
+        """See `RecordLayout.spikes_size`."""
+        return self._bits_size + -(-self.widths[-1] // 8)
+
+    @cached_property
+    def _bits_size(self) -> int:
+        return -(-self.n_read // 8)
+
+    def _packed_spikes(self, counts: ByteArray) -> ByteArray:
+        hidden = self.n_read - self.widths[-1]
+        above, below = counts[1], counts[2]
+        shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
+        planes = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
+        return np.concatenate(planes, axis=1)
+
+    def _unpacked_spikes(self, spikes: ByteArray) -> Response:
+        bits = np.unpackbits(spikes[:, : self._bits_size], axis=1, count=self.n_read, bitorder="little")
+        outputs = self.widths[-1]
+        below = np.zeros_like(bits)
+        tail = spikes[:, self._bits_size :]
+        below[:, self.n_read - outputs :] = np.unpackbits(tail, axis=1, count=outputs, bitorder="little")
+        return Response((), self.by_layer(bits), self.by_layer(below))
 
 
 @lru_cache(maxsize=64)
 def layout_of(widths: tuple[int, ...], n_steps: int, readout: int) -> RecordLayout:
     """The layout for the ReadoutFlag bits `readout`; every step of a loop asks for the same one."""
-    return RecordLayout(widths, n_steps, ReadoutFlag(readout))
+    kind = GateLayout if readout & ReadoutFlag.GATES else RecordLayout
+    return kind(widths, n_steps, ReadoutFlag(readout))

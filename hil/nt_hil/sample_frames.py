@@ -56,6 +56,7 @@ def _flags_of(readout: Readout) -> int:
         (ReadoutFlag.HIDDEN, readout.hidden),
         (ReadoutFlag.DITHER, readout.dither is not None),
         (ReadoutFlag.MEMBRANE, readout.membrane),
+        (ReadoutFlag.GATES, readout.gates),
     )
     return sum(int(flag) for flag, is_wanted in wanted if is_wanted)
 

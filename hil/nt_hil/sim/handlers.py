@@ -16,7 +16,8 @@ from nt_hil.sim import bench_handlers
 from nt_hil.sim.simchip import SimChip
 from nt_model.learn import LearnSettings
 
-_ALL_FLAGS = int(ReadoutFlag.HIDDEN | ReadoutFlag.DITHER | ReadoutFlag.MEMBRANE | ReadoutFlag.RANGE)
+_OF_GATES = int(ReadoutFlag.HIDDEN | ReadoutFlag.DITHER | ReadoutFlag.GATES)
+_ALL_FLAGS = _OF_GATES | int(ReadoutFlag.MEMBRANE | ReadoutFlag.RANGE)
 _NEEDS = (
     (int(ReadoutFlag.HIDDEN), Capability.HIDDEN_SPIKES),
     (int(ReadoutFlag.DITHER), Capability.DITHER),
@@ -67,7 +68,8 @@ def _input_load(chip: SimChip, payload: bytes, room: int) -> bytes:
 
 
 def _layout(chip: SimChip, request: m.PresentRequest) -> RecordLayout:
-    if request.readout & ~_ALL_FLAGS:
+    gates = request.readout & _OF_GATES
+    if request.readout & ~_ALL_FLAGS or int(ReadoutFlag.GATES) <= gates < _OF_GATES:
         raise Refusal(ErrorCode.SETTING_RANGE, index=1, seen=request.readout)
     for flag, capability in _NEEDS:
         if request.readout & flag:

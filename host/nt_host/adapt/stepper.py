@@ -18,7 +18,7 @@ from nt_host.power.budget import BudgetedChip
 from nt_host.power.silent import ActivityWatch
 from nt_host.rules import Observation, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
-from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
+from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rate_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT, Image
@@ -104,8 +104,10 @@ class HostStepper:
         self._chip = chip
         self._codes = self._on_chip = codes
         self._rule = rule
-        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither)
         self._budgeted = chip if isinstance(chip, BudgetedChip) else None
+        # A budget watches the plain spikes; else the rule's own needs are a third of the bytes.
+        gates = isinstance(rule, DmnRule) and self._budgeted is None
+        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=gates)
 
     @property
     def codes(self) -> ByteArray:
