@@ -75,7 +75,7 @@ class SlotMemory:
         Raises:
             Refusal: SLOT_RANGE, SLOT_EMPTY or STEPS_MISMATCH.
         """
-        if slots.max(initial=0) < self.n_slots and (self._ready[slots] == n_steps).all():
+        if len(slots) and int(slots.max()) < self.n_slots and (self._ready[slots] == n_steps).all():
             return self._banks[n_steps].reshape(self.n_slots, n_steps, self.n_inputs)[slots]
         steps = self._check(slots, n_steps)
         out = np.empty((len(slots), n_steps, self.n_inputs), np.uint8)
