@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz       five minutes of each fuzzer (SECONDS=300)"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make bench      what the loop sends over a 921,600 baud line (docs/performance.md)"
+	@echo "make bench-loop adapting the electronic nose: CPU time, and Python's share of it (docs/performance.md)"
 	@echo "make bench-calibration  100 chips at every corner against their silicon (hours of one core; resumable)"
 	@echo "make bench-host the simulator's kernels beside torch and the machine's limits (docs/performance.md)"
 	@echo "make docs       regenerate the generated parts of docs/"
@@ -87,8 +88,13 @@ test-slow: $(TEST_NEEDS)
 generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate
 
+# Folder with the images of `nt-host experiment enose` and `emg`; with NT_DATA_DIR they join the digits.
+IMAGES ?=
 bench: $(VENV)/.installed
-	$(BIN)/python -m bench.wire
+	$(BIN)/python -m bench.wire $(IMAGES)
+.PHONY: bench-loop
+bench-loop: $(VENV)/.installed
+	$(BIN)/python -m bench.whole_loop $(or $(IMAGES),runs/enose)
 
 .PHONY: bench-calibration
 bench-calibration: $(VENV)/.installed

@@ -9,9 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import log10
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import NullFormatter
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from nt_host.benchmark.network import NetworkSpec
 from nt_host.benchmark.subject import Subject
@@ -65,21 +68,48 @@ def _wide(neurons: float) -> NetworkSpec:
     return NetworkSpec((SIDE, int(neurons)))
 
 
+def plain_ticks(axis: Axis, values: tuple[float, ...]) -> None:
+    """Ticks at powers of ten, with room at 2 and 5 times them too, labelled as plain numbers."""
+    decades = log10(max(values) / min(values))
+    axis.set_major_locator(
+        LogLocator(subs=(1.0,) if decades > 3 else (1.0, 2.0, 5.0) if decades > 0.8 else range(1, 10))
+    )
+    axis.set_major_formatter(FuncFormatter(lambda value, place: engineering(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def engineering(value: float) -> str:
+    """2000 as 2k, 3000000 as 3M, small numbers as they are."""
+    for limit, name in ((1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:g}{name}"
+    return f"{value:g}"
+
+
+def draw(axes: Axes, panel: Panel) -> None:
+    """Measure and draw one picture."""
+    times = [1e3 * panel.cost_s(value) for value in panel.values]
+    axes.loglog(panel.values, times, "o-", color="tab:blue")
+    is_inverse = "threads" in panel.label
+    ideal = [times[0] * panel.values[0] / value for value in panel.values]
+    if not is_inverse:
+        ideal = [times[-1] * value / panel.values[-1] for value in panel.values]
+    axes.loglog(panel.values, ideal, ":", color="gray", label="1 / threads" if is_inverse else "proportional")
+    axes.legend(frameon=False)
+    axes.set_xlabel(panel.label)
+    axes.set_ylabel("forward pass, ms")
+    axes.grid(True, which="major", alpha=0.3)
+    shown = (*times, *(each for each in ideal if each > 0))
+    plain_ticks(axes.xaxis, panel.values)
+    plain_ticks(axes.yaxis, shown)
+    if len(panel.values) < 4:
+        axes.set_xticks(panel.values, [f"{value:g}" for value in panel.values])
+
+
 def main(path: str) -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), layout="constrained")
-    for panel, axis in zip(panels(), axes.flat, strict=True):
-        times = [1e3 * panel.cost_s(value) for value in panel.values]
-        axis.loglog(panel.values, times, "o-", color="tab:blue")
-        slope = [times[-1] * value / panel.values[-1] for value in panel.values]
-        if "threads" not in panel.label:
-            axis.loglog(panel.values, slope, ":", color="gray", label="proportional")
-            axis.legend(frameon=False)
-        axis.set_xlabel(panel.label)
-        axis.xaxis.set_minor_formatter(NullFormatter())
-        if len(panel.values) < 3:
-            axis.set_xticks(panel.values, [f"{value:g}" for value in panel.values])
-        axis.set_ylabel("forward pass, ms")
-        axis.grid(True, which="major", alpha=0.3)
+    figure, grid = plt.subplots(2, 3, figsize=(11, 6.5), layout="constrained")
+    for panel, axes in zip(panels(), grid.flat, strict=True):
+        draw(axes, panel)
     figure.savefig(path, dpi=100)
 
 

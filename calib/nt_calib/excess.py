@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from nt_calib.fit import LAPSE, MODEL_NOISE
 from nt_calib.law import log_nominal_gain
+from nt_calib.normal import ndtr
 from nt_calib.reads import Reads
 
 FloatArray = NDArray[np.float64]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from nt_calib.law import N_PARAMETERS, AtCodes, Law, gradient_at, log_gain_at
+from nt_calib.normal import ndtr
 from nt_calib.reads import Reads
 
 FloatArray = NDArray[np.float64]

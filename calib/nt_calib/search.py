@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+
+from nt_calib.normal import ndtr
 
 FloatArray = NDArray[np.float64]
 N_CODES = 256

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from nt_calib.fit import LAPSE, MODEL_NOISE
 from nt_calib.law import log_nominal_gain
 from nt_calib.measure import LayerBench
+from nt_calib.normal import ndtr
 from nt_calib.patterns import choose_patterns
 from nt_calib.reads import Reads
 from nt_model.correction import Corrections

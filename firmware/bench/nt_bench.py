@@ -94,8 +94,9 @@ def _docs_table(results: dict[str, list[dict[str, int | str]]]) -> str:
     """One row per network and kernel table, at one time step."""
     lines = [
         "| network | kernels | kernel alone | whole pass | passes per sample learned | instructions per inference "
-        f"| instructions per sample learned | predicted at {CLOCK_MHZ} MHz: inference, sample learned |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"| instructions per sample learned | instructions per learning step (samples) "
+        f"| predicted at {CLOCK_MHZ} MHz: inference, sample learned |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, rows in results.items():
         kernels, alone, whole = "", 0.0, 0.0
@@ -115,11 +116,13 @@ def _docs_table(results: dict[str, list[dict[str, int | str]]]) -> str:
 
 
 def _instructions_text(row: dict[str, int | str]) -> str:
-    """Cells of the instructions per inference and per sample learned, and of the predicted times, in us."""
+    """Cells of the instructions per inference, per sample learned and per step, and of the predicted times, in us."""
+    batch = int(row["batch"])
+    step = int(row["dither"]) + batch * (int(row["dithered_pass"]) + int(row["accumulate"])) + int(row["finish"])
     inference = int(row["forward"])
     learned = round(_passes(row) * inference)
     times = [count * CYCLES_PER_INSTRUCTION / CLOCK_MHZ for count in (inference, learned)]
-    return f"{inference:,} | {learned:,} | {times[0]:,.0f} us, {times[1]:,.0f} us"
+    return f"{inference:,} | {learned:,} | {step:,} ({batch}) | {times[0]:,.0f} us, {times[1]:,.0f} us"
 
 
 def _passes(row: dict[str, int | str]) -> float:

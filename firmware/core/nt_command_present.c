@@ -3,7 +3,9 @@
 #include "nt_command_run.h"
 #include "nt_messages.h"
 
-#define READOUT_KNOWN (NT_READOUT_HIDDEN | NT_READOUT_DITHER | NT_READOUT_MEMBRANE | NT_READOUT_RANGE)
+#define READOUT_KNOWN \
+    (NT_READOUT_HIDDEN | NT_READOUT_DITHER | NT_READOUT_MEMBRANE | NT_READOUT_RANGE | NT_READOUT_GATES)
+#define READOUT_OF_GATES (NT_READOUT_HIDDEN | NT_READOUT_DITHER | NT_READOUT_GATES)
 #define DITHER_MAX 127u
 
 static uint32_t first_neuron(const struct nt_chip *chip, uint8_t readout)
@@ -16,16 +18,23 @@ static uint32_t planes_count(uint8_t readout)
     return readout & NT_READOUT_DITHER ? 3 : 1;
 }
 
+static uint32_t bits_bytes(uint32_t neurons)
+{
+    return (neurons + 7) / 8;
+}
+
 /* One bit per neuron where a count is 0 or 1, else one byte. */
 static uint32_t plane_bytes(const struct nt_chip *chip, const struct nt_job *job)
 {
     uint32_t neurons = chip->image.n_neurons - first_neuron(chip, job->readout);
-    return job->steps == 1 ? (neurons + 7) / 8 : neurons;
+    return job->steps == 1 ? bits_bytes(neurons) : neurons;
 }
 
 static uint32_t record_bytes(const struct nt_chip *chip, const struct nt_job *job)
 {
     uint32_t membranes = job->readout & NT_READOUT_MEMBRANE ? 4 * chip->image.n_outputs : 0;
+    if (job->readout & NT_READOUT_GATES)
+        return bits_bytes(chip->image.n_neurons) + bits_bytes(chip->image.n_outputs) + membranes;
     return planes_count(job->readout) * plane_bytes(chip, job) + membranes;
 }
 
@@ -76,7 +85,8 @@ static enum nt_command_result job_read(struct nt_chip *chip, const struct nt_req
     uint8_t steps = request->payload[NT_PRESENT_REQ_N_STEPS_AT];
     *job = (struct nt_job){.readout = request->payload[NT_PRESENT_REQ_READOUT_AT]};
     job->steps = steps ? steps : chip->image.n_steps;
-    if (job->readout & ~READOUT_KNOWN)
+    uint8_t gates = job->readout & READOUT_OF_GATES;
+    if ((job->readout & ~READOUT_KNOWN) || (gates >= NT_READOUT_GATES && gates != READOUT_OF_GATES))
         return nt_command_refuse(reply, NT_ERR_SETTING_RANGE, 1, job->readout, 0);
     enum nt_command_result result = dither_check(request, reply);
     if (result == NT_COMMAND_DONE)
@@ -111,16 +121,33 @@ static uint8_t spikes_of_eight(const uint8_t *counts, uint32_t count)
     return (uint8_t)bits;
 }
 
+static uint8_t *bits_pack(const uint8_t *counts, uint32_t neurons, uint8_t *out)
+{
+    for (uint32_t i = 0; i < neurons; i += 8)
+        *out++ = spikes_of_eight(counts + i, neurons - i);
+    return out;
+}
+
 static uint8_t *plane_pack(const struct nt_job *job, const uint8_t *counts, uint32_t neurons, uint8_t *out)
 {
-    if (job->steps == 1) {
-        for (uint32_t i = 0; i < neurons; i += 8)
-            *out++ = spikes_of_eight(counts + i, neurons - i);
-        return out;
-    }
+    if (job->steps == 1)
+        return bits_pack(counts, neurons, out);
     for (uint32_t i = 0; i < neurons; i++)
         *out++ = counts[i];
     return out;
+}
+
+/* Hidden neurons: do the dithered counts differ? Outputs: spikes at code + d, then at code - d. */
+static uint8_t *gates_pack(struct nt_chip *chip, uint8_t *out)
+{
+    uint32_t neurons = chip->image.n_neurons;
+    uint32_t hidden = neurons - chip->image.n_outputs;
+    uint8_t *above = chip->counts + neurons;
+    const uint8_t *below = above + neurons;
+    for (uint32_t i = 0; i < hidden; i++)
+        above[i] ^= below[i];
+    out = bits_pack(above, neurons, out);
+    return bits_pack(below + hidden, neurons - hidden, out);
 }
 
 static void record_pack(struct nt_chip *chip, uint8_t *out)
@@ -128,8 +155,11 @@ static void record_pack(struct nt_chip *chip, uint8_t *out)
     const struct nt_job *job = &chip->job;
     uint32_t neurons = chip->image.n_neurons;
     uint32_t first = first_neuron(chip, job->readout);
-    for (uint32_t p = 0; p < planes_count(job->readout); p++)
+    uint32_t planes = job->readout & NT_READOUT_GATES ? 0 : planes_count(job->readout);
+    for (uint32_t p = 0; p < planes; p++)
         out = plane_pack(job, chip->counts + (size_t)p * neurons + first, neurons - first, out);
+    if (planes == 0)
+        out = gates_pack(chip, out);
     if ((job->readout & NT_READOUT_MEMBRANE) == 0)
         return;
     for (uint32_t i = neurons - chip->image.n_outputs; i < neurons; i++, out += 4)

@@ -6,7 +6,7 @@
 
 #define NT_PROTOCOL_MAJOR 1u
 #define NT_PROTOCOL_MINOR 0u
-#define NT_SCHEMA_HASH 0xB87B0242u
+#define NT_SCHEMA_HASH 0x66ED03DBu
 #define NT_BASE_MAX_PAYLOAD 512u
 #define NT_BASE_WINDOW 8u
 #define NT_RESPONSE_BIT 0x80u
@@ -67,6 +67,7 @@
 #define NT_READOUT_DITHER 2u /* planes at code + d and code - d after the plain one */
 #define NT_READOUT_MEMBRANE 4u /* membranes of the last layer, i32 Q23.8, as the comparator saw them in the last step */
 #define NT_READOUT_RANGE 8u /* slots holds a first slot and a count instead of a list */
+#define NT_READOUT_GATES 16u /* with HIDDEN and DITHER: instead of the planes the bits that learning needs */
 
 /* Place of a frame in a write or batch that spans frames; nothing takes effect before LAST. */
 #define NT_CHUNK_FIRST 1u /* opens the staging area, forgets what it held */

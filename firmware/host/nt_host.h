@@ -44,6 +44,11 @@ void nt_host_point_free(struct nt_host_point *point);
 void nt_host_point_set(struct nt_host_point *point, uint32_t layer, const struct nt_layer_operating *operating,
                        uint32_t neurons);
 
+/* Gives each of `points` the gains, and nothing else, of a row of `codes`, which has one for each domain: `tables` has per
+   layer 256 codes of n_neurons pairs. */
+void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *const *points, uint32_t n_points,
+                              const uint16_t *const *tables, const uint8_t *codes);
+
 struct nt_host_options {
     uint32_t threads;  /* at most; small layers stay on one */
     uint32_t path;     /* enum nt_host_path */
@@ -67,5 +72,10 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          const struct nt_learn_settings *settings, const uint16_t *gain_q12,
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
+
+/* A whole learning step of a die from events to `state`, at three `points` that are set already. Results as nt_host_learn. */
+int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
+                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step);
 
 #endif

@@ -80,3 +80,32 @@ void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *p
         layer->gains = gains;
     }
 }
+
+static void table_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *const *tables,
+                      const uint8_t *codes)
+{
+    for (uint32_t l = 0; l < host->n_layers; l++) {
+        struct nt_host_point_layer *layer = &point->layers[l];
+        const uint16_t *domain = host->layers[l].domain;
+        size_t neurons = host->layers[l].n_neurons;
+        int32_t *gain_exc = layer->values;
+        int32_t *gain_inh = gain_exc + layer->entries;
+        int32_t differ = 0;
+        int32_t gains = 0;
+        for (size_t i = 0; i < neurons; i++) {
+            gain_exc[i] = tables[l][2 * (codes[domain[2 * i]] * neurons + i)];
+            gain_inh[i] = tables[l][2 * (codes[domain[2 * i + 1]] * neurons + i) + 1];
+            differ |= gain_exc[i] ^ gain_inh[i];
+            gains |= gain_exc[i];
+        }
+        layer->cells.is_split = differ != 0;
+        layer->gains = gains;
+    }
+}
+
+void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *const *points, uint32_t n_points,
+                              const uint16_t *const *tables, const uint8_t *codes)
+{
+    for (uint32_t p = 0; p < n_points; p++)
+        table_set(host, points[p], tables, codes + (size_t)p * host->n_codes);
+}

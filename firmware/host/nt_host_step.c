@@ -1,4 +1,4 @@
-/* A whole learning step of the ideal chip in one call: dithered codes, their gains, spikes, errors, moves. */
+/* A whole learning step in one call: spikes, errors, moves; of the ideal chip the dithered codes and their gains too. */
 #include <string.h>
 
 #include "nt_error.h"
@@ -20,6 +20,21 @@ static void codes_dither(const struct nt_host *host, const struct nt_learn_setti
         out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
 }
 
+int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
+                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step)
+{
+    size_t counts = (size_t)samples * host->n_neurons;
+    uint8_t *plus = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts);
+    if (!plus)
+        return NT_ERROR_SPACE;
+    struct nt_response response = {.counts = {0, plus, plus + counts}};
+    int result = nt_host_run(host, options, points, NT_ARRAY_POINTS, events, samples, steps, first_step, &response);
+    if (result < 0)
+        return result;
+    return nt_host_learn(host, options, settings, state, plus, plus + counts, labels, samples);
+}
+
 int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
                          const struct nt_learn_settings *settings, const uint16_t *gain_q12,
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
@@ -27,18 +42,12 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
 {
     static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
-    size_t counts = (size_t)samples * host->n_neurons;
-    uint8_t *memory = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts + host->n_codes);
-    if (!memory)
+    uint8_t *codes = nt_host_buffer_reserve(host, BUFFER_STEP, host->n_codes);
+    if (!codes)
         return NT_ERROR_SPACE;
     for (unsigned p = 0; p < NT_ARRAY_POINTS; p++) {
-        codes_dither(host, settings, state->codes, signs[p], memory);
-        nt_host_point_codes_set(host, points[p], gain_q12, memory);
+        codes_dither(host, settings, state->codes, signs[p], codes);
+        nt_host_point_codes_set(host, points[p], gain_q12, codes);
     }
-    uint8_t *plus = memory + host->n_codes;
-    struct nt_response response = {.counts = {0, plus, plus + counts}};
-    int result = nt_host_run(host, options, fixed, NT_ARRAY_POINTS, events, samples, steps, 0, &response);
-    if (result < 0)
-        return result;
-    return nt_host_learn(host, options, settings, state, plus, plus + counts, labels, samples);
+    return nt_host_step(host, options, settings, fixed, state, events, labels, samples, steps, 0);
 }

@@ -30,7 +30,7 @@ from nt_model.engine import Forward
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
-from nt_model.operating import Operating, ideal_operating
+from nt_model.operating import GainTables, Operating, ideal_operating
 
 __all__ = [
     "KERNELS",
@@ -118,6 +118,18 @@ class CoreEngine:
             self.array.run([operating, plus, minus], events, first_step, results)
         return Spikes(*(tuple(by_layer(rows, self._sizes)) for rows in results.counts))
 
+    def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
+        """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
+        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        events = checked_events(self.image, x)
+        self._check_codes(codes)
+        with self._lock:
+            if isinstance(self.array, HostArray):
+                self.array.run_coded(tables, codes, events, first_step, results)
+            else:
+                self.array.run([tables.at(one) for one in codes], events, first_step, results)
+        return results.counts
+
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
@@ -130,6 +142,35 @@ class CoreEngine:
         with self._lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
+
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        """See `Engine.learn_dithered`; on kernels of hosts in one call."""
+        events = checked_events(self.image, x)
+        self._check_codes(at[1])
+        if len(events) != len(labels):
+            raise UsageError("samples and labels differ in length", evidence=f"{len(x)} and {len(labels)}")
+        after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
+        check_state(self.image, after)
+        if isinstance(self.array, HostArray):
+            given = np.ascontiguousarray(labels, np.int64)
+            with self._lock:
+                if self.array.learn_coded(after, at, events, first_step, given, settings):
+                    return after
+        rows = self.dithered_counts(*at, events, first_step)
+        spikes = Spikes(*(tuple(by_layer(plane, self._sizes)) for plane in rows))
+        return self.learn(state, spikes, labels, settings)
+
+    def _check_codes(self, codes: ByteArray) -> None:
+        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:
+            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
 
     def learn_nominal(
         self, state: LearnState, x: ByteArray, labels: NDArray[np.int64], settings: LearnSettings

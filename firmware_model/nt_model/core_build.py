@@ -34,6 +34,7 @@ HOST_UNITS = (
     "nt_host_avx2",
     "nt_host_avx512",
     "nt_host_dispatch",
+    "nt_host_frame",
     "nt_host_input",
     "nt_host_learn",
     "nt_host_model",
@@ -101,6 +102,8 @@ struct nt_host_point *nt_host_point_new(const struct nt_host *host);
 void nt_host_point_free(struct nt_host_point *point);
 void nt_host_point_set(struct nt_host_point *point, uint32_t layer, const struct nt_layer_operating *operating,
                        uint32_t neurons);
+void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *const *points, uint32_t n_points,
+                              const uint16_t *const *tables, const uint8_t *codes);
 int nt_host_run(struct nt_host *host, const struct nt_host_options *options, const struct nt_host_point *const *points,
                 uint32_t n_points, const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step,
                 const struct nt_response *response);
@@ -112,12 +115,18 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          const struct nt_learn_settings *settings, const uint16_t *gain_q12,
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
+int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
+                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step);
 
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
 struct nt_frame_decoder { ...; };
 int nt_frame_encode(const struct nt_frame *frame, uint8_t *out, size_t capacity);
 void nt_frame_decoder_begin(struct nt_frame_decoder *decoder, uint8_t *buffer, size_t capacity);
 int nt_frame_decoder_push(struct nt_frame_decoder *decoder, uint8_t byte, struct nt_frame *frame);
+
+size_t nt_host_frame_encode(const struct nt_frame *frame, uint8_t *out);
+int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *room, struct nt_frame *frame);
 
 uint32_t nt_crc32c_extend(uint32_t running, const uint8_t *data, size_t length);
 uint32_t nt_crc32c_end(uint32_t running);
@@ -128,6 +137,7 @@ PREAMBLE = """
 #include "nt_crc32c.h"
 #include "nt_frame.h"
 #include "nt_host.h"
+#include "nt_host_frame.h"
 
 static const struct nt_kernel *portable_kernel(void)
 {

@@ -23,11 +23,12 @@ from nt_model.core_values import (
     c_settings,
     c_state,
     check_operating,
+    check_tables,
 )
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import CODE_DEFAULT, Image
 from nt_model.learn import LearnSettings, LearnState
-from nt_model.operating import Operating, ideal_operating
+from nt_model.operating import GainTables, Operating, ideal_operating
 
 HOST_KERNELS = ("avx512", "avx2", "sse2", "neon")
 """One source, compiled per instruction set; which of them this machine runs says `available_kernels`."""
@@ -99,6 +100,17 @@ class HostOptions:
             raise UsageError(f"no path is called '{self.path}'", evidence=f"paths: {', '.join(PATHS)}")
 
 
+class _CodedPoints:
+    """Points of one die, whose gains are looked up at the codes of each run."""
+
+    def __init__(self, tables: GainTables, points: list[Any]) -> None:
+        layers = [np.ascontiguousarray(table, np.uint16) for table in tables.gain_q12]
+        self._kept = [ffi.from_buffer("uint16_t[]", layer) for layer in layers]
+        self.tables = ffi.new("uint16_t *[]", self._kept)
+        self.kept = points
+        self.points = ffi.new("struct nt_host_point *[]", points)
+
+
 @dataclass(frozen=True)
 class _Bound:
     """A call with all arguments in place, and what its pointers point into."""
@@ -121,6 +133,7 @@ class HostArray:
         )
         self._host = self._packed(image, kernel)
         self._points: WeakKeyDictionary[Operating, Any] = WeakKeyDictionary()
+        self._coded: WeakKeyDictionary[GainTables, _CodedPoints] = WeakKeyDictionary()
         self._board: BoardArray | None = None
         self._gain = ffi.from_buffer("uint16_t[]", np.ascontiguousarray(image.gain))
         self._step_points: list[Any] = []
@@ -166,6 +179,52 @@ class HostArray:
                 results.as_response(),
             ),
         )
+
+    def run_coded(
+        self, tables: GainTables, codes: ByteArray, events: ByteArray, first_step: int, results: Results
+    ) -> None:
+        """As `run`, at the operating points that `tables` have at each of `codes` (POINTS, n_codes) uint8."""
+        points = self._points_at(tables, codes)
+        samples, steps, _ = events.shape
+        bound = (ffi.from_buffer("uint8_t[]", events), samples, steps, first_step % 2**64, results.as_response())
+        accepted("nt_host_run", lib.nt_host_run(self._host, self._options, points, POINTS, *bound))
+
+    def _points_at(self, tables: GainTables, codes: ByteArray) -> Any:
+        coded = self._coded.get(tables)
+        if coded is None:
+            check_tables(tables, self._sizes)
+            coded = self._coded[tables] = _CodedPoints(tables, [self._new_point(tables.base) for _ in range(POINTS)])
+        given = ffi.from_buffer("uint8_t[]", codes)
+        lib.nt_host_points_table_set(self._host, coded.points, POINTS, coded.tables, given)
+        return coded.points
+
+    def learn_coded(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        events: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> bool:
+        """Read-out as `run_coded` does it and learning step in one call, in place on `state`.
+
+        Returns:
+            False, and nothing is changed, where an error would leave 32 bits.
+        """
+        result = lib.nt_host_step(
+            self._host,
+            self._options,
+            c_settings(settings),
+            self._points_at(*at),
+            c_state(state),
+            ffi.from_buffer("uint8_t[]", events),
+            ffi.from_buffer("int64_t[]", labels),
+            events.shape[0],
+            events.shape[1],
+            first_step % 2**64,
+        )
+        return accepted("nt_host_step", result) != _TOO_WIDE
 
     def prepared(
         self, operating: list[Operating], x: ByteArray, first_step: int, results: Results

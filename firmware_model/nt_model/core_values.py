@@ -13,7 +13,7 @@ from nt_model.core_library import ffi
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState
-from nt_model.operating import LayerOperating, Operating
+from nt_model.operating import GainTables, LayerOperating, Operating
 
 ByteArray = NDArray[np.uint8]
 Int32Array = NDArray[np.int32]
@@ -69,6 +69,13 @@ def check_operating(operating: Operating, sizes: tuple[int, ...]) -> None:
         )
 
 
+def check_tables(tables: GainTables, sizes: tuple[int, ...]) -> None:
+    """Raise UsageError unless there is a table of 256 codes for every layer."""
+    shapes = tuple(table.shape for table in tables.gain_q12)
+    if shapes != tuple((256, size, 2) for size in sizes):
+        raise UsageError("the gain tables do not fit the image", evidence=f"{shapes} against {sizes} neurons")
+
+
 def checked_events(image: Image, x: ByteArray) -> ByteArray:
     """`x` (B, T, M) uint8 in one piece, or UsageError."""
     if x.ndim != 3 or x.shape[2] != image.n_inputs or x.dtype != np.uint8:
@@ -109,9 +116,9 @@ def by_layer(rows: NDArray[Any], sizes: tuple[int, ...]) -> Iterator[NDArray[Any
 
 def c_settings(settings: LearnSettings) -> Any:
     """`settings` as a struct nt_learn_settings."""
-    fields = ("hidden_dither_code", "output_dither_code", "rate_q8", "max_move_code", "code_min", "code_max")
+    fields = (settings.hidden_dither_code, settings.output_dither_code, settings.rate_q8, settings.max_move_code)
     try:
-        return ffi.new("struct nt_learn_settings *", {name: getattr(settings, name) for name in fields})
+        return ffi.new("struct nt_learn_settings *", (*fields, settings.code_min, settings.code_max))
     except OverflowError as error:
         raise UsageError("a learning setting is out of range", evidence=str(error)) from error
 
@@ -120,11 +127,11 @@ def c_state(state: LearnState) -> Any:
     """`state` as a struct nt_learn_state that writes into its arrays."""
     return ffi.new(
         "struct nt_learn_state *",
-        {
-            "codes": ffi.from_buffer("uint8_t[]", state.codes),
-            "accumulator_q8": ffi.from_buffer("int16_t[]", state.accumulator_q8),
-            "mean_q8": ffi.from_buffer("uint32_t[]", state.mean_q8),
-        },
+        (
+            ffi.from_buffer("uint8_t[]", state.codes),
+            ffi.from_buffer("int16_t[]", state.accumulator_q8),
+            ffi.from_buffer("uint32_t[]", state.mean_q8),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from nt_model import array, learn
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
-from nt_model.operating import Operating
+from nt_model.operating import GainTables, Operating
 
 ByteArray = NDArray[np.uint8]
 ENGINES = ("c", "numpy")
@@ -47,6 +47,23 @@ class Engine(Protocol):
         """Plain spikes, and those at two other operating points with each layer fed by the plain spikes below."""
         ...
 
+    def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
+        """`forward_dithered` at the three `codes` (3, n_codes) uint8 of one die: spike counts (3, B, N) uint8, all
+        layers side by side."""
+        ...
+
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        """`learn` on the spikes of `dithered_counts(*at, x, first_step)`."""
+        ...
+
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
@@ -77,6 +94,25 @@ class NumpyEngine:
             array.run_dithered(self.image, operating, plus, x, first_step),
             array.run_dithered(self.image, operating, minus, x, first_step),
         )
+
+    def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
+        plain, plus, minus = (tables.at(one) for one in codes)
+        spikes = self.forward_dithered(plain, plus, minus, x, first_step)
+        return np.stack([np.concatenate(layers, axis=1) for layers in (spikes.plain, spikes.plus, spikes.minus)])
+
+    def learn_dithered(
+        self,
+        state: LearnState,
+        at: tuple[GainTables, ByteArray],
+        x: ByteArray,
+        first_step: int,
+        labels: NDArray[np.int64],
+        settings: LearnSettings,
+    ) -> LearnState:
+        tables, codes = at
+        plain, plus, minus = (tables.at(one) for one in codes)
+        spikes = self.forward_dithered(plain, plus, minus, x, first_step)
+        return self.learn(state, spikes, labels, settings)
 
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,24 +191,24 @@ class Image:
         classes = np.unique(self.readout_class)
         _require(bool((classes == np.arange(len(classes))).all()), "the readout map skips a class")
 
-    @property
+    @cached_property
     def n_inputs(self) -> int:
         return self.layers[0].n_inputs
 
-    @property
+    @cached_property
     def n_codes(self) -> int:
         """Number of power domains = DAC codes."""
         return int(max(int(layer.domain.max()) for layer in self.layers)) + 1
 
-    @property
+    @cached_property
     def n_classes(self) -> int:
         return int(self.readout_class.max()) + 1
 
-    @property
+    @cached_property
     def n_neurons(self) -> int:
         return sum(layer.n_neurons for layer in self.layers)
 
-    @property
+    @cached_property
     def n_synapses(self) -> int:
         return sum(layer.weight.size for layer in self.layers)
 

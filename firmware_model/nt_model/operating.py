@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,29 @@ class Operating:
     """Operating point of the whole array, one entry per layer."""
 
     layers: tuple[LayerOperating, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class GainTables:
+    """Operating points of one die at all codes.
+
+    Attributes:
+        base: operating point at some codes; all points of the die differ from it in their gains alone.
+        gain_q12: one (256, N, 2) uint16 Q4.12 per layer, gain of each part of each neuron at each code.
+        domain: one (N, 2) uint16 per layer, power domain of each part.
+    """
+
+    base: Operating
+    gain_q12: tuple[NDArray[np.uint16], ...]
+    domain: tuple[NDArray[np.uint16], ...]
+
+    def at(self, codes: NDArray[np.uint8]) -> Operating:
+        """Operating point at `codes` (n_codes,) uint8."""
+        layers = []
+        for layer, table, domain in zip(self.base.layers, self.gain_q12, self.domain, strict=True):
+            neuron = np.arange(len(domain))[:, None]
+            layers.append(replace(layer, gain_q12=table[codes[domain], neuron, np.arange(2)[None, :]]))
+        return Operating(tuple(layers))
 
 
 def nominal_leak_q16(leak: int) -> int:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
-_MASK16 = np.uint64(0xFFFF)
+_EVEN_LANES = np.uint64(0x0000FFFF0000FFFF)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
 
 NOISE_SCALE_Q16 = 113512
 """sqrt(3) in Q16: the sum of four uniform 16-bit numbers has standard deviation 65536 / sqrt(3)."""
@@ -22,9 +23,12 @@ def mix64(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64 finaliser of (value + golden ratio), element by element, modulo 2^64."""
     with np.errstate(over="ignore"):
         z = value + _GOLDEN
-        z = (z ^ (z >> np.uint64(30))) * _MIX1
-        z = (z ^ (z >> np.uint64(27))) * _MIX2
-        return z ^ (z >> np.uint64(31))
+        z ^= z >> np.uint64(30)
+        z *= _MIX1
+        z ^= z >> np.uint64(27)
+        z *= _MIX2
+        z ^= z >> np.uint64(31)
+        return z
 
 
 def draw64(seed: int, stream: int, index: NDArray[np.int64] | int) -> NDArray[np.uint64]:
@@ -34,8 +38,9 @@ def draw64(seed: int, stream: int, index: NDArray[np.int64] | int) -> NDArray[np
 
 
 def _sum_of_lanes(bits: NDArray[np.uint64]) -> NDArray[np.int64]:
-    lanes = [((bits >> np.uint64(shift)) & _MASK16).astype(np.int64) for shift in (0, 16, 32, 48)]
-    return lanes[0] + lanes[1] + lanes[2] + lanes[3]
+    """Sum of the four 16-bit lanes: two pairs side by side, then both pairs."""
+    pairs = (bits & _EVEN_LANES) + ((bits >> np.uint64(16)) & _EVEN_LANES)
+    return ((pairs & _LOW_HALF) + (pairs >> np.uint64(32))).astype(np.int64)
 
 
 def normal_q16(seed: int, stream: int, count: int) -> NDArray[np.int64]:

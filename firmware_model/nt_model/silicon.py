@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from nt_model.corner import Corner
 from nt_model.devices import DEVICES
 from nt_model.gain import GAIN_MAX, NOMINAL, VDD_MIN_UV, VDD_SPAN_UV, current_q24, supply_uv
-from nt_model.image import Image, Layer
-from nt_model.operating import LayerOperating, Operating, nominal_leak_q16
+from nt_model.image import CODE_DEFAULT, Image, Layer
+from nt_model.operating import GainTables, LayerOperating, Operating, nominal_leak_q16
 from nt_model.random import draw64, normal_q16, uniform_q16
 
 Int64Array = NDArray[np.int64]
@@ -133,10 +133,10 @@ class Dac:
     dnl_mlsb: Int64Array
 
     def supply_uv(self, codes: NDArray[np.uint8]) -> Int64Array:
-        """Supply of each domain at its code, microvolt, (C,); `codes` is (C,) uint8."""
+        """Supply of each domain at its code, microvolt, (..., C); `codes` is (..., C) uint8."""
         code = codes.astype(np.int64)
         bow = self.inl_mlsb * 4 * code * (255 - code) // (255 * 255)
-        step_error = self.dnl_mlsb[np.arange(len(code)), codes]
+        step_error = self.dnl_mlsb[np.arange(code.shape[-1]), codes]
         mlsb = ((code * 1000 * self.gain_q16) >> 16) + self.offset_mlsb + bow + step_error
         exact = (self.gain_q16 == ONE_Q16) & (self.offset_mlsb == 0) & (bow == 0) & (step_error == 0)
         return np.where(exact, supply_uv(code), VDD_MIN_UV + mlsb * VDD_SPAN_UV // 255_000)
@@ -203,6 +203,17 @@ class Silicon:
             )
         )
 
+    def gain_tables(self, conditions: Conditions = Conditions()) -> GainTables:
+        """Operating points at all codes under `conditions`: a look-up gives what `operating` computes."""
+        every = np.repeat(np.arange(256, dtype=np.uint8)[:, None], self.image.n_codes, axis=1)
+        supply = self.dac.supply_uv(every) + conditions.supply_offset_uv
+        tables = tuple(
+            _gain_table_q12(layer, devices, self.image.gain, supply, conditions)
+            for layer, devices in zip(self.image.layers, self.neurons, strict=True)
+        )
+        base = self.operating(every[CODE_DEFAULT], conditions)
+        return GainTables(base, tables, tuple(layer.domain for layer in self.image.layers))
+
     def _layer_operating(
         self, layer: Layer, devices: NeuronDevices, codes: NDArray[np.uint8], supply: Int64Array, conditions: Conditions
     ) -> LayerOperating:
@@ -217,10 +228,24 @@ class Silicon:
         )
 
 
+def _gain_table_q12(
+    layer: Layer, devices: NeuronDevices, table: NDArray[np.uint16], supply_uv: Int64Array, at: Conditions
+) -> NDArray[np.uint16]:
+    """Gains at all codes, (256, N, 2) uint16 Q4.12, from the supplies (256, C) of all domains."""
+    shared = (layer.domain[:, 0] == layer.domain[:, 1]).all()
+    codes = np.arange(256, dtype=np.uint8)[:, None, None]
+    domain = layer.domain[:, :1] if shared else layer.domain
+    gain = _device_gain_q12(devices, table, codes, supply_uv[:, domain], at)
+    return np.repeat(gain, 2, axis=2) if shared else gain
+
+
 def _device_gain_q12(
     devices: NeuronDevices, table: NDArray[np.uint16], code: NDArray[np.uint8], vdd_uv: Int64Array, at: Conditions
 ) -> NDArray[np.uint16]:
-    """Gain of each part of each neuron, (N, 2) uint16 Q4.12: nominal gain times own current over nominal current."""
+    """Gain of each part of each neuron, (..., N, 2) uint16 Q4.12: nominal gain times own current over nominal current.
+
+    `code` and the supply `vdd_uv` are (..., N, 2), or what broadcasts to it.
+    """
     beta_rs = (NOMINAL.beta_rs_q16 * devices.beta_q16 >> 16) * devices.rs_q16 >> 16
     cooling = ONE_Q16 - ONE_Q16 * 3 * at.temperature_offset_mk // (2 * NOMINAL_TEMPERATURE_MK)
     vth = devices.vth_uv + VTH_UV_PER_KELVIN * at.temperature_offset_mk // 1000

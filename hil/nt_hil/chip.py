@@ -113,17 +113,23 @@ class Readout:
         hidden: spikes of the hidden layers too, not of the last layer alone.
         dither: also the spikes at code + d and code - d; None for the plain spikes only.
         membrane: also the last layer's membranes, where the chip has Capability.MEMBRANE.
+        gates: of what `hidden` and `dither` show, which it needs, only what a learning step looks at: a third of the
+            bytes at one time step, a twentieth at more.
     """
 
     hidden: bool = False
     dither: Dither | None = None
     membrane: bool = False
+    gates: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Response:
     """Spike counts over the T steps, one (B, N) uint8 per layer read (hidden layers first; the last layer alone
-    where hidden was not asked for); `plus`, `minus` empty without dither; `membrane_q8` (B, N_out) int32 or None."""
+    where hidden was not asked for); `plus`, `minus` empty without dither; `membrane_q8` (B, N_out) int32 or None.
+
+    With gates `plain` is empty, and `plus` and `minus` hold 0 or 1: they differ where the counts of a hidden neuron
+    differ, and are 1 where those of an output neuron are not 0."""
 
     plain: tuple[ByteArray, ...]
     plus: tuple[ByteArray, ...] = ()

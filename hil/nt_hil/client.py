@@ -23,6 +23,7 @@ from nt_model.errors import UsageError
 from nt_model.learn import LearnSettings
 
 Int64Array = NDArray[np.int64]
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 class ChipClient(LinkedChip):
@@ -67,7 +68,7 @@ class ChipClient(LinkedChip):
                 evidence=f"slots {int(slots.min())}..{int(slots.max())}, {self._loaded} loaded",
                 next_step="call load_samples() first; present() may have taken the slots",
             )
-        return slots.astype(np.int64)
+        return slots.astype(np.int64, copy=False)
 
     def _layout(self, readout: Readout, n_steps: int | None) -> RecordLayout:
         steps = self._info.n_steps if n_steps is None else n_steps
@@ -176,11 +177,13 @@ class ChipClient(LinkedChip):
             )
         if not 1 <= batch.rate_q8 <= 32767:
             raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
-        pairs = np.column_stack((self._checked_slots(slots), labels)).reshape(-1).tolist()
+        pairs = [
+            value for pair in zip(self._checked_slots(slots).tolist(), labels.tolist(), strict=True) for value in pair
+        ]
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):
-            place = (ChunkFlag.FIRST if begin == 0 else 0) | (ChunkFlag.LAST if begin + room >= len(pairs) else 0)
+            place = (_FIRST if begin == 0 else 0) | (_LAST if begin + room >= len(pairs) else 0)
             request = m.LearnRequest(expected_step, place, batch.rate_q8, tuple(pairs[begin : begin + room]))
             requests.append(Outgoing(request.TYPE, request.pack()))
         return requests

@@ -5,19 +5,17 @@ Cheshire, Baker: Consistent Overhead Byte Stuffing, IEEE/ACM Transactions on Net
 
 from __future__ import annotations
 
-import numpy as np
-
 MAX_RUN = 254
-SWEPT_FROM = 256
-"""Bytes from which on the array form is the faster one."""
 
 
 class CobsError(ValueError):
     """A group points beyond the end of the frame or holds a zero."""
 
 
-def _encode_runs(runs: list[bytes]) -> bytes:
-    """`runs` are the pieces between zeros; a run of 254 bytes or more is cut into groups that stand for no zero."""
+def encode(data: bytes) -> bytes:
+    """Stuffed bytes, free of 0x00; at most one byte in 254 longer, plus one. A run of 254 bytes or more is cut into
+    groups that stand for no zero."""
+    runs = data.split(b"\0")
     parts: list[bytes] = []
     last = len(runs) - 1
     for index, run in enumerate(runs):
@@ -31,22 +29,6 @@ def _encode_runs(runs: list[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def encode(data: bytes) -> bytes:
-    """Stuffed bytes, free of 0x00; at most one byte in 254 longer, plus one."""
-    if len(data) < SWEPT_FROM:
-        return _encode_runs(data.split(b"\0"))
-    # Long frames: every zero becomes the distance to the next one, in one sweep, unless a run is too long for that.
-    padded = np.empty(len(data) + 2, np.uint8)
-    padded[0] = padded[-1] = 0
-    padded[1:-1] = np.frombuffer(data, np.uint8)
-    zeros = np.flatnonzero(padded == 0)
-    distance = np.diff(zeros)
-    if int(distance.max()) > MAX_RUN:
-        return _encode_runs(data.split(b"\0"))
-    padded[zeros[:-1]] = distance
-    return padded[:-1].tobytes()
-
-
 def decode(data: bytes) -> bytes:
     """Inverse of `encode`.
 
@@ -55,26 +37,6 @@ def decode(data: bytes) -> bytes:
     """
     if 0 in data:
         raise CobsError("a zero inside")
-    return _decode_swept(data) if len(data) >= SWEPT_FROM else _decode_groups(data)
-
-
-def _decode_swept(data: bytes) -> bytes:
-    """Long frames: find the group bytes, then make all of them zeros at once."""
-    groups: list[int] = []
-    at, size = 0, len(data)
-    while at < size:
-        groups.append(at)
-        at += data[at]
-    if at > size:
-        raise CobsError("a group runs over the end")
-    plain = np.frombuffer(data, np.uint8).copy()
-    if bool((plain[groups] == 0xFF).any()):
-        return _decode_groups(data)
-    plain[groups] = 0
-    return plain[1:].tobytes()
-
-
-def _decode_groups(data: bytes) -> bytes:
     parts: list[bytes] = []
     at, size = 0, len(data)
     while at < size:

@@ -61,18 +61,17 @@ def apply_form(codes: ByteArray, form: int, start: int, data: bytes) -> None:
 def _shortest(changed: NDArray[np.int64], codes: ByteArray) -> CodeChunk:
     """The shortest form that carries `codes[changed]`; `changed` is sorted, not empty, and spans at most 65,535."""
     start, span = int(changed[0]), int(changed[-1] - changed[0]) + 1
-    sizes = {CodeForm.DENSE: span, CodeForm.SPARSE: 3 * len(changed), CodeForm.MASKED: 2 + -(-span // 8) + len(changed)}
-    form = min(sizes, key=lambda each: sizes[each])
-    if form is CodeForm.DENSE:
-        return CodeChunk(form, start, codes[start : start + span].tobytes())
-    if form is CodeForm.SPARSE:
+    dense, sparse, masked = span, 3 * len(changed), 2 + -(-span // 8) + len(changed)
+    if dense <= sparse and dense <= masked:
+        return CodeChunk(CodeForm.DENSE, start, codes[start : start + span].tobytes())
+    if sparse <= masked:
         records = np.empty(len(changed), SPARSE_RECORD)
         records["distance"], records["code"] = changed - start, codes[changed]
-        return CodeChunk(form, start, records.tobytes())
+        return CodeChunk(CodeForm.SPARSE, start, records.tobytes())
     mask = np.zeros(span, np.uint8)
     mask[changed - start] = 1
     data = _SPAN.pack(span) + np.packbits(mask, bitorder="little").tobytes() + codes[changed].tobytes()
-    return CodeChunk(form, start, data)
+    return CodeChunk(CodeForm.MASKED, start, data)
 
 
 def code_chunks(before: ByteArray, after: ByteArray, room: int) -> Iterator[CodeChunk]:

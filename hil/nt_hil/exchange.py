@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nt_hil import messages as m
 from nt_hil.codec import Frame, encode
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A request to be sent: message type and payload."""
 
     type: int
     payload: bytes
 
 
-@dataclass
+@dataclass(slots=True)
 class Flight:
     """A frame in flight: index of its request, its bytes, when it was sent last and how often."""
 

@@ -25,6 +25,7 @@ from nt_model.errors import DeviceError, LinkError, UsageError
 _T = TypeVar("_T")
 READ_ATTEMPTS = 3
 RESETS_BORNE = 3
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 class LinkedChip:
@@ -111,7 +112,12 @@ class LinkedChip:
 
     def _moves(self, before: ByteArray, after: ByteArray) -> Iterator[ByteArray]:
         """Codes on the way from `before` to `after`, the latter last, in moves that the slew limit allows."""
-        present, limit = before.astype(np.int64), self._info.max_move_code
+        limit = self._info.max_move_code
+        if limit == 255:
+            if (before != after).any():
+                yield after.copy()
+            return
+        present = before.astype(np.int64)
         while (present != after).any():
             present += np.clip(after - present, -limit, limit)
             yield present.astype(np.uint8)
@@ -170,7 +176,7 @@ class LinkedChip:
         chunks = list(code_chunks(before, after, self._info.max_payload - m.CodesWriteRequest.HEAD_SIZE))
         requests = []
         for index, chunk in enumerate(chunks):
-            place = (ChunkFlag.FIRST if index == 0 else 0) | (ChunkFlag.LAST if index == len(chunks) - 1 else 0)
+            place = (_FIRST if index == 0 else 0) | (_LAST if index == len(chunks) - 1 else 0)
             request = m.CodesWriteRequest(revision, place, chunk.form, chunk.start, chunk.data)
             requests.append(Outgoing(request.TYPE, request.pack()))
         return requests

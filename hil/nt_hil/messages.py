@@ -12,7 +12,7 @@ from nt_hil.payload import check_size, pack_tail, parse_tail
 
 PROTOCOL_MAJOR = 1
 PROTOCOL_MINOR = 0
-SCHEMA_HASH = 0xB87B0242
+SCHEMA_HASH = 0x66ED03DB
 BASE_MAX_PAYLOAD = 512
 BASE_WINDOW = 8
 RESPONSE_BIT = 0x80
@@ -111,6 +111,7 @@ class ReadoutFlag(IntFlag):
     DITHER = 2  # planes at code + d and code - d after the plain one
     MEMBRANE = 4  # membranes of the last layer, i32 Q23.8, as the comparator saw them in the last step
     RANGE = 8  # slots holds a first slot and a count instead of a list
+    GATES = 16  # with HIDDEN and DITHER: instead of the planes the bits that learning needs
 
 
 class ChunkFlag(IntFlag):

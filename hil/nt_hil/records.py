@@ -7,7 +7,8 @@ byte, where T = 1; one u8 spike count each where T > 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -33,58 +34,112 @@ class RecordLayout:
     n_steps: int
     flags: ReadoutFlag
 
-    @property
+    @cached_property
     def read_widths(self) -> tuple[int, ...]:
         """Neurons of the layers that are read."""
         return self.widths if self.flags & ReadoutFlag.HIDDEN else self.widths[-1:]
 
-    @property
+    @cached_property
+    def n_read(self) -> int:
+        """Neurons that are read."""
+        return sum(self.read_widths)
+
+    @cached_property
     def plane_size(self) -> int:
         """Bytes of one plane."""
-        neurons = sum(self.read_widths)
-        return -(-neurons // 8) if self.n_steps == 1 else neurons
+        return -(-self.n_read // 8) if self.n_steps == 1 else self.n_read
 
-    @property
+    @cached_property
     def n_planes(self) -> int:
         return 3 if self.flags & ReadoutFlag.DITHER else 1
 
-    @property
+    @cached_property
     def membrane_size(self) -> int:
         return 4 * self.widths[-1] if self.flags & ReadoutFlag.MEMBRANE else 0
 
-    @property
+    @cached_property
+    def spikes_size(self) -> int:
+        """Bytes of a record without its membranes."""
+        return self.n_planes * self.plane_size
+
+    @cached_property
     def size(self) -> int:
         """Bytes of one record."""
-        return self.n_planes * self.plane_size + self.membrane_size
+        return self.spikes_size + self.membrane_size
 
-    def _pack_plane(self, counts: Planes) -> ByteArray:
-        read = counts if self.flags & ReadoutFlag.HIDDEN else counts[-1:]
-        joined = np.concatenate(read, axis=1) if len(read) > 1 else read[0]
-        return np.packbits(joined, axis=1, bitorder="little") if self.n_steps == 1 else joined
+    def by_layer(self, counts: ByteArray) -> Planes:
+        """Views of (B, N) counts of the neurons read, one per layer."""
+        return tuple([counts[:, span] for span in self._spans])
 
-    def pack(self, planes: tuple[Planes, ...], membrane_q8: NDArray[np.int32] | None) -> bytes:
-        """Records of B samples; each of `planes` is one (B, N) uint8 per layer of the image."""
-        parts = [self._pack_plane(plane) for plane in planes]
-        if membrane_q8 is not None:
-            parts.append(np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8))
-        return np.concatenate(parts, axis=1).tobytes() if len(parts) > 1 else parts[0].tobytes()
+    @cached_property
+    def _spans(self) -> tuple[slice, ...]:
+        edges = np.cumsum((0, *self.read_widths)).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(edges))
 
-    def _unpack_plane(self, data: ByteArray) -> Planes:
-        neurons = sum(self.read_widths)
-        counts = np.unpackbits(data, axis=1, count=neurons, bitorder="little") if self.n_steps == 1 else data
-        edges = np.cumsum((0, *self.read_widths))
-        return tuple(np.ascontiguousarray(counts[:, a:b]) for a, b in pairwise(edges))
+    def pack(self, counts: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
+        """Records of B samples: `counts` (planes, B, N) uint8 with the neurons of all layers side by side, membranes
+        (B, N_out) where the layout has them."""
+        spikes = self._packed_spikes(counts)
+        if membrane_q8 is None:
+            return spikes.tobytes()
+        tail = np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8)
+        return np.concatenate((spikes.reshape(len(tail), -1), tail), axis=1).tobytes()
 
     def unpack(self, data: bytes) -> Response:
         """Inverse of `pack`; `data` is a whole number of records."""
         records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
-        planes = [
-            self._unpack_plane(records[:, i * self.plane_size : (i + 1) * self.plane_size])
-            for i in range(self.n_planes)
-        ]
-        membrane = None
-        if self.membrane_size:
-            tail = np.ascontiguousarray(records[:, -self.membrane_size :])
-            membrane = tail.view("<i4").astype(np.int32)
-        plus, minus = (planes[1], planes[2]) if self.n_planes == 3 else ((), ())
-        return Response(planes[0], plus, minus, membrane)
+        if not self.membrane_size:
+            return self._unpacked_spikes(records)
+        tail = np.ascontiguousarray(records[:, self.spikes_size :])
+        shown = self._unpacked_spikes(records[:, : self.spikes_size])
+        return replace(shown, membrane_q8=tail.view("<i4").astype(np.int32))
+
+    def _packed_spikes(self, counts: ByteArray) -> ByteArray:
+        """Bytes (B, ...) of the records without membranes."""
+        read = counts[:, :, -self.n_read :]
+        planes = np.packbits(read, axis=2, bitorder="little") if self.n_steps == 1 else read
+        return planes.transpose(1, 0, 2)
+
+    def _unpacked_spikes(self, spikes: ByteArray) -> Response:
+        counts = spikes.reshape(len(spikes), self.n_planes, self.plane_size)
+        if self.n_steps == 1:
+            counts = np.unpackbits(counts, axis=2, count=self.n_read, bitorder="little")
+        planes = [self.by_layer(counts[:, plane]) for plane in range(self.n_planes)]
+        return Response(planes[0], planes[1], planes[2]) if self.n_planes == 3 else Response(planes[0])
+
+
+class GateLayout(RecordLayout):
+    """Layout of a record that shows no more than learning needs, at any number of time steps: a plane of bits, hidden
+    neurons whose counts at code + d and code - d differ, outputs that spiked at code + d; then a plane of the outputs
+    alone, those that spiked at code - d."""
+
+    @cached_property
+    def spikes_size(self) -> int:
+        """See `RecordLayout.spikes_size`."""
+        return self._bits_size + -(-self.widths[-1] // 8)
+
+    @cached_property
+    def _bits_size(self) -> int:
+        return -(-self.n_read // 8)
+
+    def _packed_spikes(self, counts: ByteArray) -> ByteArray:
+        hidden = self.n_read - self.widths[-1]
+        above, below = counts[1], counts[2]
+        shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
+        planes = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
+        return np.concatenate(planes, axis=1)
+
+    def _unpacked_spikes(self, spikes: ByteArray) -> Response:
+        bits = np.unpackbits(spikes[:, : self._bits_size], axis=1, count=self.n_read, bitorder="little")
+        outputs = self.widths[-1]
+        below = np.zeros_like(bits)
+        tail = spikes[:, self._bits_size :]
+        below[:, self.n_read - outputs :] = np.unpackbits(tail, axis=1, count=outputs, bitorder="little")
+        return Response((), self.by_layer(bits), self.by_layer(below))
+
+
+@lru_cache(maxsize=64)
+def layout_of(widths: tuple[int, ...], n_steps: int, readout: int) -> RecordLayout:
+    """The layout for the ReadoutFlag bits `readout`; every step of a loop asks for the same one."""
+    kind = GateLayout if readout & ReadoutFlag.GATES else RecordLayout
+    return kind(widths, n_steps, ReadoutFlag(readout))

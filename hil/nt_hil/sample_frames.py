@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from nt_hil.chip import ByteArray, ChipInfo, Readout
 from nt_hil.codec import Frame
 from nt_hil.exchange import Outgoing
 from nt_hil.messages import Packing, ReadoutFlag
-from nt_hil.records import RecordLayout
+from nt_hil.records import RecordLayout, layout_of
 from nt_model.errors import UsageError
+
+_RANGE = int(ReadoutFlag.RANGE)
 
 
 def checked_samples(x: ByteArray, n_inputs: int) -> ByteArray:
@@ -47,31 +50,35 @@ def load_requests(x: ByteArray, first_slot: int, max_payload: int) -> Iterator[O
         yield Outgoing(request.TYPE, request.pack())
 
 
+@lru_cache(maxsize=64)
+def _flags_of(readout: Readout) -> int:
+    wanted = (
+        (ReadoutFlag.HIDDEN, readout.hidden),
+        (ReadoutFlag.DITHER, readout.dither is not None),
+        (ReadoutFlag.MEMBRANE, readout.membrane),
+        (ReadoutFlag.GATES, readout.gates),
+    )
+    return sum(int(flag) for flag, is_wanted in wanted if is_wanted)
+
+
 def record_layout(info: ChipInfo, readout: Readout, n_steps: int) -> RecordLayout:
     """Layout of the records that `readout` asks for."""
-    flags = ReadoutFlag(0)
-    if readout.hidden:
-        flags |= ReadoutFlag.HIDDEN
-    if readout.dither is not None:
-        flags |= ReadoutFlag.DITHER
-    if readout.membrane:
-        flags |= ReadoutFlag.MEMBRANE
-    return RecordLayout(info.layer_sizes[1:], n_steps, flags)
+    return layout_of(info.layer_sizes[1:], n_steps, _flags_of(readout))
 
 
-def _is_range(slots: NDArray[np.int64]) -> bool:
-    return len(slots) > 2 and bool((np.diff(slots) == 1).all())
+def _is_range(slots: tuple[int, ...]) -> bool:
+    return len(slots) > 2 and slots == tuple(range(slots[0], slots[0] + len(slots)))
 
 
 def _present_request(slots: NDArray[np.int64], layout: RecordLayout, readout: Readout) -> Outgoing:
-    flags = layout.flags
+    flags = int(layout.flags)
     named = tuple(slots.tolist())
-    if _is_range(slots):
-        flags |= ReadoutFlag.RANGE
+    if _is_range(named):
+        flags |= _RANGE
         named = (named[0], len(slots))
     dither = readout.dither
     hidden, output = (dither.hidden_code, dither.output_code) if dither else (0, 0)
-    request = m.PresentRequest(layout.n_steps, int(flags), hidden, output, named)
+    request = m.PresentRequest(layout.n_steps, flags, hidden, output, named)
     return Outgoing(request.TYPE, request.pack())
 
 

@@ -39,15 +39,20 @@ def _membership(readout_class: NDArray[np.uint16]) -> Int64Array:
     return (readout_class[:, None] == np.arange(int(readout_class.max()) + 1)).astype(np.int64)
 
 
+def _summed(values: NDArray[np.generic], membership: Int64Array) -> Int64Array:
+    """values (B, N_out) @ membership, exactly: whole numbers below 2^53 are sums of doubles, and those are fast."""
+    return (values.astype(np.float64) @ membership.astype(np.float64)).astype(np.int64)
+
+
 def class_scores(readout_class: NDArray[np.uint16], counts: ByteArray) -> Int64Array:
     """Spikes of each class's population, (B, classes) int64, from `counts` (B, N_out) uint8."""
-    return counts.astype(np.int64) @ _membership(readout_class)
+    return _summed(counts, _membership(readout_class))
 
 
 def firing_classes(readout_class: NDArray[np.uint16], counts: ByteArray) -> NDArray[np.bool_]:
     """(B, classes): at least half of the class's population spiked at least once."""
     membership = _membership(readout_class)
-    spiked: Int64Array = (counts > 0).astype(np.int64) @ membership
+    spiked = _summed(counts > 0, membership)
     return np.asarray(2 * spiked >= membership.sum(axis=0), np.bool_)
 
 
@@ -64,7 +69,7 @@ def predict(
     scores = class_scores(readout_class, counts)
     if membrane_q8 is None:
         return scores.argmax(axis=1).astype(np.int64)
-    charge = membrane_q8.astype(np.int64) @ _membership(readout_class)
+    charge = _summed(membrane_q8, _membership(readout_class))
     tied = scores == scores.max(axis=1, keepdims=True)
     return np.where(tied, charge, np.iinfo(np.int64).min).argmax(axis=1).astype(np.int64)
 

@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nt_model.core import KERNELS, CoreEngine
+from nt_model.corner import CORNERS
 from nt_model.engine import NumpyEngine, make_engine
 from nt_model.errors import UsageError
 from nt_model.image import Image
+from nt_model.learn import LearnSettings, LearnState
 from nt_model.operating import Operating, ideal_operating
+from nt_model.silicon import Conditions, Silicon
 from tests.core.cases import ImageChoice, RunChoice, build_events, build_image, differing, run_choices
 
 FORWARD = ("counts", "compared_q8", "membrane_q8")
@@ -59,6 +62,51 @@ def test_dithered_read_out_is_that_of_the_golden_model(choice: RunChoice) -> Non
     ours = choice.engine(image).forward_dithered(*points, events, choice.first_step)
     golden = NumpyEngine(image).forward_dithered(*points, events, choice.first_step)
     assert differing(ours, golden, SPIKES) == []
+
+
+@few
+@given(run_choices)
+def test_gains_looked_up_in_tables_are_those_of_the_golden_model(choice: RunChoice) -> None:
+    image, events = choice.build()
+    codes = np.stack([np.roll(choice.codes(image), shift) for shift in range(3)])
+    tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))
+    engine = choice.engine(image)
+    for _ in range(2):
+        ours = engine.dithered_counts(tables, codes, events, choice.first_step)
+        golden = NumpyEngine(image).dithered_counts(tables, codes, events, choice.first_step)
+        assert (ours == golden).all()
+        codes = codes[:, ::-1].copy()
+
+
+@few
+@given(run_choices)
+def test_learning_step_of_a_die_is_that_of_the_golden_model(choice: RunChoice) -> None:
+    image, events = choice.build()
+    codes = np.stack([np.roll(choice.codes(image), shift) for shift in range(3)])
+    tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))
+    labels = np.random.default_rng(choice.seed).integers(0, image.n_classes, len(events))
+    ours = golden = LearnState.at(codes[0])
+    engine = choice.engine(image)
+    for step in range(2):
+        given_step = (events, choice.first_step + step, labels, LearnSettings())
+        ours = engine.learn_dithered(ours, (tables, codes), *given_step)
+        golden = NumpyEngine(image).learn_dithered(golden, (tables, codes), *given_step)
+        assert (ours.codes == golden.codes).all()
+        assert (ours.accumulator_q8 == golden.accumulator_q8).all()
+        assert (ours.mean_q8 == golden.mean_q8).all()
+
+
+def test_tables_and_codes_of_another_image_are_refused() -> None:
+    image, other = build_image(choice_of((9, 8, 5))), build_image(choice_of((9, 7, 5)))
+    tables = Silicon.draw(image, CORNERS["ideal"], 1).gain_tables()
+    codes = np.full((3, image.n_codes), 128, np.uint8)
+    events = build_events(1, "binary", image, 2, 1)
+    wrong = Silicon.draw(other, CORNERS["ideal"], 1).gain_tables()
+    engine = CoreEngine(image, kernel=KERNELS[0])
+    with pytest.raises(UsageError):
+        engine.dithered_counts(tables, codes[:2], events, 0)
+    with pytest.raises(UsageError):
+        engine.dithered_counts(wrong, codes, events, 0)
 
 
 @few

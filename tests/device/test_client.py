@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,8 @@ def test_device_loop_gives_the_codes_of_the_golden_rule(pair: Pair) -> None:
 
 def test_readouts_agree(pair: Pair) -> None:
     x = samples(build_image(CHOICE), 9)
-    for readout in (Readout(), Readout(hidden=True, dither=Dither(30, 10), membrane=True)):
+    full = Readout(hidden=True, dither=Dither(30, 10), membrane=True)
+    for readout in (Readout(), full, replace(full, gates=True), replace(full, gates=True, membrane=False)):
         golden, ours = (client_of(device).present(x, readout) for device in (pair.golden, pair.native))
         for name in ("plain", "plus", "minus"):
             for one, other in zip(getattr(golden, name), getattr(ours, name), strict=True):

@@ -103,6 +103,8 @@ class Traffic:
     def present(self) -> Payload:
         rng, image = self.rng, self.device.chip.image
         flags = self._seldom(rng.randrange(16), 16 + rng.randrange(240), 0.02)
+        if flags & 3 == ReadoutFlag.HIDDEN | ReadoutFlag.DITHER:
+            flags |= rng.choice((0, int(ReadoutFlag.GATES)))
         slots = tuple(self._slot() for _ in range(rng.choice((0, 1, 1, 1, 2, 5))))
         if flags & ReadoutFlag.RANGE and rng.random() < 0.95:
             slots = (rng.randrange(3), rng.choice((0, 1, 1, 2, 3, 65535)))

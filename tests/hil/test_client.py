@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nt_hil.sim.simchip import SimOptions
 from nt_model.corner import corner_named
 from nt_model.engine import NumpyEngine
 from nt_model.errors import DeviceError, SafetyError, UsageError
-from nt_model.learn import LearnSettings, LearnState, dithered_codes, learn_step
+from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes, learn_step
 from nt_model.silicon import Silicon
 from tests.hil.rig import client_of, loaded_image, random_events, sim_device
 
@@ -65,6 +66,45 @@ def test_present_gives_what_the_engine_gives(corner: str, steps: int) -> None:
     later = golden_spikes(image.image, codes, held[[4, 2]], corner, 30 * steps)[1]
     assert (again.plain[0] == later.counts[-1]).all()
     assert chip.status().samples_presented == 32
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_gates_show_what_learning_looks_at(steps: int) -> None:
+    image = loaded_image(steps=steps)
+    x = random_events(30, 12, top=3)
+    full = Readout(True, Dither(48, 24), True)
+    planes, gates = (client_of(sim_device(image)).present(x, each) for each in (full, replace(full, gates=True)))
+    assert gates.plain == ()
+    for layer in (0, 1):
+        differ = planes.plus[layer] != planes.minus[layer]
+        assert differ.any()
+        assert ((gates.plus[layer] != gates.minus[layer]) == differ).all()
+    assert (gates.plus[-1] == (planes.plus[-1] > 0)).all()
+    assert (gates.minus[-1] == (planes.minus[-1] > 0)).all()
+    assert gates.membrane_q8 is not None
+    assert planes.membrane_q8 is not None
+    assert (gates.membrane_q8 == planes.membrane_q8).all()
+
+
+def test_a_learning_step_needs_no_more_than_gates() -> None:
+    image, rng = loaded_image(steps=3), np.random.default_rng(2)
+    x, labels = random_events(30, 12, top=3), rng.integers(0, 3, 30)
+    states = []
+    for readout in (DITHERED, replace(DITHERED, gates=True)):
+        shown = client_of(sim_device(image)).present(x, readout)
+        spikes = Spikes(shown.plain, shown.plus, shown.minus)
+        before = LearnState.at(np.full(image.image.n_codes, 128, np.uint8))
+        states.append(learn_step(image.image, before, spikes, labels, LearnSettings()))
+    assert (states[0].codes != 128).any()
+    assert (states[0].codes == states[1].codes).all()
+    assert (states[0].accumulator_q8 == states[1].accumulator_q8).all()
+
+
+def test_gates_without_dither_or_hidden_layers_are_refused() -> None:
+    chip = client_of(sim_device(loaded_image()))
+    for readout in (Readout(True, gates=True), Readout(False, Dither(3, 3), gates=True)):
+        with pytest.raises(DeviceError, match="SETTING_RANGE"):
+            chip.present(random_events(2, 12), readout)
 
 
 def test_rasters_and_overridden_steps() -> None:

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nt_hil import cobs
-from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
+from nt_hil.codec import (
+    IN_C,
+    Checks,
+    Decoder,
+    Frame,
+    encode,
+    encode_in_python,
+    parse,
+    parse_in_python,
+    wire_size,
+)
 from nt_hil.links.faulty import shortened
 
 frames = st.builds(
@@ -35,12 +45,35 @@ def test_cobs_round_trip(data: bytes) -> None:
     assert len(stuffed) <= len(data) + len(data) // cobs.MAX_RUN + 1
 
 
-@given(st.integers(cobs.SWEPT_FROM, 1200), st.sets(st.integers(0, 1199)))
+@given(frames)
 @settings(deadline=None)
-def test_long_frames_are_stuffed_as_short_ones(size: int, zeros: set[int]) -> None:
-    data = bytes(0 if i in zeros else i % 255 + 1 for i in range(size))
-    assert cobs.encode(data) == cobs._encode_runs(data.split(b"\0"))
-    assert cobs._decode_groups(cobs.encode(data)) == cobs.decode(cobs.encode(data)) == data
+def test_c_and_python_make_the_same_frame(frame: Frame) -> None:
+    assert IN_C
+    wire = encode(frame)
+    assert wire == encode_in_python(frame)
+    assert parse(wire[1:-1], Checks()) == parse_in_python(wire[1:-1], Checks()) == frame
+
+
+@given(plain)
+@settings(deadline=None)
+def test_c_and_python_stuff_alike(payload: bytes) -> None:
+    frame = Frame(0, 7, 0, payload)
+    assert encode(frame) == encode_in_python(frame)
+    assert parse(encode(frame)[1:-1], Checks()) == frame
+
+
+@given(st.one_of(st.binary(max_size=24), st.lists(st.sampled_from([0, 1, 2, 3, 255]), max_size=700).map(bytes)))
+@settings(deadline=None)
+def test_c_and_python_refuse_alike(piece: bytes) -> None:
+    assert parse(piece, Checks()) == parse_in_python(piece, Checks())
+
+
+@given(frames, st.integers(0, 2000), st.integers(1, 255))
+@settings(deadline=None)
+def test_c_and_python_judge_a_spoiled_frame_alike(frame: Frame, place: int, change: int) -> None:
+    piece = bytearray(encode(frame)[1:-1])
+    piece[place % len(piece)] ^= change
+    assert parse(bytes(piece), Checks()) == parse_in_python(bytes(piece), Checks())
 
 
 @pytest.mark.parametrize("spoiled", [b"\x05\x01", b"\x02\x00\x01", b"\xff" + b"a" * 10, b"\x09" * 300])

@@ -8,10 +8,11 @@ import pytest
 from nt_hil.chip import Dither, Readout
 from nt_hil.open import open_chip
 from nt_hil.sim.device import Device, LinkLimits
-from nt_hil.sim.operating_points import TABLE_AFTER, OperatingPoints
+from nt_hil.sim.operating_points import OperatingPoints
 from nt_hil.sim.simchip import SimChip
 from nt_model.corner import Corner, corner_named
 from nt_model.engine import make_engine
+from nt_model.operating import Operating
 from nt_model.silicon import Conditions, Silicon
 from tests.hil.rig import client_of, loaded_image, random_events
 
@@ -39,18 +40,30 @@ def test_frame_size_makes_no_difference(readout: Readout) -> None:
         assert (ours == theirs).all()
 
 
-@pytest.mark.parametrize("changing", [False, True])
-def test_remembered_operating_points_are_the_computed_ones(changing: bool) -> None:
-    silicon = Silicon.draw(IMAGE.image, corner_named("wild"), 5)
+def _same_points(ours: Operating, golden: Operating) -> bool:
+    pairs = zip(ours.layers, golden.layers, strict=True)
+    return all((a.gain_q12 == b.gain_q12).all() and (a.threshold_q8 == b.threshold_q8).all() for a, b in pairs)
+
+
+@pytest.mark.parametrize("corner", ["ideal", "wild"])
+def test_remembered_operating_points_are_the_computed_ones(corner: str) -> None:
+    silicon = Silicon.draw(IMAGE.image, corner_named(corner), 5)
     points = OperatingPoints(silicon)
     rng = np.random.default_rng(1)
-    for index in range(TABLE_AFTER + 20):
+    for index in range(20):
         codes = rng.integers(0, 256, IMAGE.image.n_codes).astype(np.uint8)
-        at = Conditions(1000 if changing and index > TABLE_AFTER + 5 else 0)
-        for ours, golden in zip(points.at(codes, at).layers, silicon.operating(codes, at).layers, strict=True):
-            assert (ours.gain_q12 == golden.gain_q12).all()
-            assert ours.gain_q12.dtype == np.uint16
-            assert (ours.threshold_q8 == golden.threshold_q8).all()
+        at = Conditions(1000 * (index // 8), 500)
+        golden = silicon.operating(codes, at)
+        assert _same_points(points.at(codes, at), golden)
+        assert _same_points(points.tables(at).at(codes), golden)
+        assert _same_points(points.at(codes[::-1].copy(), at), silicon.operating(codes[::-1], at))
+        assert points.tables(at).gain_q12[0].dtype == np.uint16
+
+
+def test_points_of_other_conditions_are_others() -> None:
+    points = OperatingPoints(Silicon.draw(IMAGE.image, corner_named("wild"), 5))
+    codes = np.full(IMAGE.image.n_codes, 128, np.uint8)
+    assert not _same_points(points.tables(Conditions()).at(codes), points.tables(Conditions(30_000)).at(codes))
 
 
 def test_a_port_with_a_baud_rate_gives_the_same_answers() -> None:

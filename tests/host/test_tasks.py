@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from nt_host.tasks import TASKS, load_task, split_target
-from nt_host.tasks.digits import View, through_camera, warped
+from nt_host.tasks.digits import View, pixels_and_labels, through_camera, warped
 from nt_model.errors import EnvironmentMissingError, UsageError
 
 needs_recordings = pytest.mark.skipif(
@@ -80,3 +81,9 @@ def test_emg_adapts_with_one_repetition_and_tests_on_another_session() -> None:
     assert target.repetition is not None
     assert len(np.unique(split.labelled.labels)) == 7
     assert len(split.labelled) < len(target.pool) / 3
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    ours, golden = pixels_and_labels(), load_digits(return_X_y=True)
+    assert (ours[0] == golden[0]).all()
+    assert (ours[1] == golden[1]).all()

@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {
         link_checks.long_idle_is_no_matter,
         work_checks.silent_host_loses_uncommitted_codes,
         work_checks.spikes_are_those_of_the_golden_model,
+        work_checks.gates_are_those_of_the_planes,
         work_checks.device_learns_as_the_golden_model,
     )
 }

@@ -70,6 +70,19 @@ def spikes_are_those_of_the_golden_model(bench: Bench) -> None:
             np.testing.assert_array_equal(layer, counts)
 
 
+def gates_are_those_of_the_planes(bench: Bench) -> None:
+    chip = bench.client()
+    chip.write_codes(bench.codes(3))
+    x = bench.samples(6)
+    full = Readout(hidden=True, dither=Dither(20, 9))
+    planes, gates = chip.present(x, full), chip.present(x, replace(full, gates=True))
+    assert gates.plain == ()
+    for above, below, plus, minus in zip(gates.plus[:-1], gates.minus[:-1], planes.plus, planes.minus, strict=False):
+        np.testing.assert_array_equal(above != below, plus != minus)
+    np.testing.assert_array_equal(gates.plus[-1] != 0, planes.plus[-1] != 0)
+    np.testing.assert_array_equal(gates.minus[-1] != 0, planes.minus[-1] != 0)
+
+
 def _moved(codes: ByteArray, by: int) -> ByteArray:
     return np.clip(codes.astype(np.int16) + by, 0, 255).astype(np.uint8)
 

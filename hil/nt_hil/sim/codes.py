@@ -13,6 +13,7 @@ from nt_hil.refusal import Refusal
 from nt_model.correction import Corrections, PackedArray
 
 ByteArray = NDArray[np.uint8]
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,18 @@ class CodeLimits:
     max_move_code: int = 255
 
 
+_NO_LIMITS = CodeLimits()
+
+
 class CodeBank:
-    """`codes` (n_codes,) uint8, `corrections` (n_codes,) uint32 as packed, and the revision of both; a write that is
-    refused leaves all as they were."""
+    """`codes` (n_codes,) uint8, `corrections` (n_codes,) uint32 as packed and whether any of them `corrects`, and the
+    revision of both; a write that is refused leaves all as they were."""
 
     def __init__(self, codes: ByteArray, limits: CodeLimits, corrections: PackedArray | None = None) -> None:
         self.codes = codes.copy()
         self.corrections = np.zeros(len(codes), np.uint32) if corrections is None else corrections.copy()
         self._parabolas = Corrections.unpack(self.corrections)
-        self._corrects = bool(self.corrections.any())
+        self.corrects = bool(self.corrections.any())
         self.revision = 0
         self.limits = limits
         self._staged: ByteArray | None = None
@@ -51,7 +55,7 @@ class CodeBank:
 
     def dac_codes(self, codes: ByteArray) -> ByteArray:
         """What the DACs get for calibrated `codes` (n_codes,) uint8."""
-        if not self._corrects:
+        if not self.corrects:
             return codes
         return self._parabolas.dac_codes(codes, self.limits.code_min, self.limits.code_max)
 
@@ -70,7 +74,7 @@ class CodeBank:
         parabolas = Corrections.unpack(packed)
         after = parabolas.dac_codes(self.codes, self.limits.code_min, self.limits.code_max)
         self._check_slew(after.astype(np.int64) - self.dac_codes(self.codes))
-        self.corrections, self._parabolas, self._corrects = packed, parabolas, bool(packed.any())
+        self.corrections, self._parabolas, self.corrects = packed, parabolas, bool(packed.any())
         return self._moved()
 
     def write(self, request: CodesWriteRequest) -> int:
@@ -82,18 +86,20 @@ class CodeBank:
         staged, self._staged = self._staged, None
         if request.base_revision != self.revision:
             raise Refusal(ErrorCode.STALE_REVISION, seen=self.revision)
-        if request.chunk & ChunkFlag.FIRST:
+        if request.chunk & _FIRST:
             staged = self.codes.copy()
         elif staged is None:
             raise Refusal(ErrorCode.NOT_STAGED)
         apply_form(staged, request.form, request.start, request.data)
-        if not request.chunk & ChunkFlag.LAST:
+        if not request.chunk & _LAST:
             self._staged = staged
             return self.revision
         self._check(staged)
         return self.replace(staged)
 
     def _check(self, codes: ByteArray) -> None:
+        if self.limits == _NO_LIMITS:
+            return
         move = codes.astype(np.int64) - self.codes
         for bad, bound in (
             ((move != 0) & (codes < self.limits.code_min), self.limits.code_min),

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from nt_hil import messages as m
 from nt_hil.messages import Capability, ErrorCode, ReadoutFlag
 from nt_hil.payload import PayloadError
-from nt_hil.records import RecordLayout
+from nt_hil.records import RecordLayout, layout_of
 from nt_hil.refusal import Refusal
 from nt_hil.sim import bench_handlers
 from nt_hil.sim.simchip import SimChip
 from nt_model.learn import LearnSettings
 
+_OF_GATES = int(ReadoutFlag.HIDDEN | ReadoutFlag.DITHER | ReadoutFlag.GATES)
+_ALL_FLAGS = _OF_GATES | int(ReadoutFlag.MEMBRANE | ReadoutFlag.RANGE)
+_NEEDS = (
+    (int(ReadoutFlag.HIDDEN), Capability.HIDDEN_SPIKES),
+    (int(ReadoutFlag.DITHER), Capability.DITHER),
+    (int(ReadoutFlag.MEMBRANE), Capability.MEMBRANE),
+)
+_RANGE = int(ReadoutFlag.RANGE)
+_NO_DITHER = LearnSettings()
 Handler = Callable[[SimChip, bytes, int], bytes]
 """Chip, payload of the request, largest payload of the answer."""
 
@@ -58,31 +68,31 @@ def _input_load(chip: SimChip, payload: bytes, room: int) -> bytes:
 
 
 def _layout(chip: SimChip, request: m.PresentRequest) -> RecordLayout:
-    flags = ReadoutFlag(request.readout)
-    if request.readout & ~int(ReadoutFlag.HIDDEN | ReadoutFlag.DITHER | ReadoutFlag.MEMBRANE | ReadoutFlag.RANGE):
+    gates = request.readout & _OF_GATES
+    if request.readout & ~_ALL_FLAGS or int(ReadoutFlag.GATES) <= gates < _OF_GATES:
         raise Refusal(ErrorCode.SETTING_RANGE, index=1, seen=request.readout)
-    for flag, capability in (
-        (ReadoutFlag.HIDDEN, Capability.HIDDEN_SPIKES),
-        (ReadoutFlag.DITHER, Capability.DITHER),
-        (ReadoutFlag.MEMBRANE, Capability.MEMBRANE),
-    ):
-        if flags & flag:
+    for flag, capability in _NEEDS:
+        if request.readout & flag:
             chip.require(capability)
-    widths = tuple(layer.n_neurons for layer in chip.image.layers)
-    return RecordLayout(widths, request.n_steps or chip.image.n_steps, flags)
+    return layout_of(chip.widths, request.n_steps or chip.image.n_steps, request.readout)
 
 
-def _dither(request: m.PresentRequest, flags: ReadoutFlag) -> LearnSettings:
-    if not flags & ReadoutFlag.DITHER:
-        return LearnSettings()
+@lru_cache(maxsize=64)
+def _dither_of(hidden_code: int, output_code: int) -> LearnSettings:
+    return LearnSettings(hidden_dither_code=hidden_code, output_dither_code=output_code)
+
+
+def _dither(request: m.PresentRequest, layout: RecordLayout) -> LearnSettings:
+    if layout.n_planes == 1:
+        return _NO_DITHER
     for index, value in ((2, request.hidden_dither), (3, request.output_dither)):
         if not 1 <= value <= 127:
             raise Refusal(ErrorCode.SETTING_RANGE, index=index, seen=value, limit=1 if value < 1 else 127)
-    return LearnSettings(hidden_dither_code=request.hidden_dither, output_dither_code=request.output_dither)
+    return _dither_of(request.hidden_dither, request.output_dither)
 
 
 def _slots(request: m.PresentRequest) -> tuple[int, ...]:
-    if not request.readout & ReadoutFlag.RANGE:
+    if not request.readout & _RANGE:
         return request.slots
     if len(request.slots) != 2:
         raise Refusal(ErrorCode.BAD_PAYLOAD, seen=len(request.slots))
@@ -92,7 +102,7 @@ def _slots(request: m.PresentRequest) -> tuple[int, ...]:
 def _present(chip: SimChip, payload: bytes, room: int) -> bytes:
     request = m.PresentRequest.parse(payload)
     layout = _layout(chip, request)
-    dither = _dither(request, layout.flags)
+    dither = _dither(request, layout)
     slots = np.array(_slots(request), np.int64)
     room -= m.PresentResponse.HEAD_SIZE
     if len(slots) == 0:

@@ -14,6 +14,7 @@ from nt_hil.sim.codes import CodeLimits
 from nt_model.learn import LearnSettings, LearnState
 
 Int64Array = NDArray[np.int64]
+_FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
 
 
 def _checked_settings(request: LearnStartRequest, limits: CodeLimits) -> LearnSettings:
@@ -106,22 +107,21 @@ class Learner:
     def collect(self, request: LearnRequest) -> tuple[Int64Array, Int64Array] | None:
         """Keep a chunk; with LAST gives slots and labels (B,) int64 of the whole batch."""
         staged, self._staged = self._staged, None
-        if request.chunk & ChunkFlag.FIRST:
+        if request.chunk & _FIRST:
             staged = []
         elif staged is None:
             raise Refusal(ErrorCode.NOT_STAGED)
         if len(request.pairs) % 2:
             raise Refusal(ErrorCode.BAD_PAYLOAD, seen=len(request.pairs) * 2)
         staged.append(request.pairs)
-        if not request.chunk & ChunkFlag.LAST:
+        if not request.chunk & _LAST:
             self._staged = staged
             return None
-        pairs = np.array([value for chunk in staged for value in chunk], np.int64).reshape(-1, 2)
-        wrong = np.flatnonzero(pairs[:, 1] >= self.n_classes)
-        if len(wrong):
-            index = int(wrong[0])
-            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=int(pairs[index, 1]), limit=self.n_classes)
-        return pairs[:, 0], pairs[:, 1]
+        slots, labels = (np.array([value for chunk in staged for value in chunk[k::2]], np.int64) for k in (0, 1))
+        if len(labels) and int(labels.max()) >= self.n_classes:
+            index = int(np.flatnonzero(labels >= self.n_classes)[0])
+            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=int(labels[index]), limit=self.n_classes)
+        return slots, labels
 
     def settings_at(self, rate_q8: int) -> LearnSettings:
         """Settings with the rate of this step."""

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ReadoutFlag, ResetReason
-from nt_hil.records import Planes, RecordLayout
+from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ResetReason
+from nt_hil.records import RecordLayout
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeBank, CodeLimits
 from nt_hil.sim.learner import Learner
@@ -20,7 +20,7 @@ from nt_model.engine import Engine
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
-from nt_model.operating import Operating
+from nt_model.operating import GainTables, Operating
 from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Silicon
 from nt_model.stimulus import Stimulus, stimulate
 
@@ -73,6 +73,10 @@ class SimChip:
         self._engine = engine
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
+        self._shifts: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self.widths = tuple(layer.n_neurons for layer in self.image.layers)
+        edges = np.cumsum((0, *self.widths)).tolist()
+        self._spans = tuple(slice(a, b) for a, b in pairwise(edges))
         self.samples_presented = 0
         self._steps_done = 0
         self.slots = SlotMemory(self.options.input_slots, self.image.n_inputs)
@@ -115,6 +119,8 @@ class SimChip:
     def _pieces(self, count: int) -> list[slice]:
         """The batch cut where the drift steps, so that the frames it came in make no difference."""
         first = EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
+        if count <= first:
+            return [slice(0, count)]
         edges = [0, *range(first, count, EPOCH_SAMPLES), count]
         return [slice(a, b) for a, b in pairwise(edges)]
 
@@ -127,21 +133,31 @@ class SimChip:
         conditions = self._silicon.conditions_at(self.samples_presented)
         return self._points.at(self.bank.dac_codes(codes), conditions)
 
-    def _forward(self, x: ByteArray) -> tuple[Planes, NDArray[np.int32]]:
-        """Plain spikes, and the last layer's membranes as compared in the last step, of x (B, T, M)."""
+    def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
+        """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
+        step, of x (B, T, M)."""
         done = self._engine.forward(self._point(self.bank.codes), x, self._steps_done)
-        return done.counts, done.compared_q8[-1]
+        return np.concatenate(done.counts, axis=1)[None], done.compared_q8[-1]
 
-    def _dithered(self, x: ByteArray, settings: LearnSettings) -> Spikes:
-        points = [
-            self._point(codes)
-            for codes in (
-                self.bank.codes,
-                dithered_codes(self.image, self.bank.codes, settings, 1),
-                dithered_codes(self.image, self.bank.codes, settings, -1),
-            )
-        ]
-        return self._engine.forward_dithered(points[0], points[1], points[2], x, self._steps_done)
+    def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
+        """Spikes (3, B, N) at the codes, above and below them."""
+        return self._engine.dithered_counts(*self._dithers(settings), x, self._steps_done)
+
+    def _dithers(self, settings: LearnSettings) -> tuple[GainTables, ByteArray]:
+        """The die under the present conditions, and what its DACs get at the codes, above and below them, (3, n_codes)
+        uint8."""
+        return self._points.tables(self._silicon.conditions_at(self.samples_presented)), self._dithered_codes(settings)
+
+    def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
+        offsets = (settings.hidden_dither_code, settings.output_dither_code)
+        if offsets not in self._shifts:
+            middle = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
+            up = dithered_codes(self.image, middle, settings, 1).astype(np.int16) - CODE_DEFAULT
+            self._shifts[offsets] = np.stack([np.zeros_like(up), up, -up])
+        shifted = np.minimum(np.maximum(self.bank.codes + self._shifts[offsets], 0), 255).astype(np.uint8)
+        if self.bank.corrects:
+            return np.stack([self.bank.dac_codes(codes) for codes in shifted])
+        return shifted
 
     def present(self, slots: Int64Array, layout: RecordLayout, dither: LearnSettings) -> bytes:
         """Records of the samples in `slots` (B,), `dither` giving d and m where the layout has DITHER.
@@ -157,16 +173,14 @@ class SimChip:
         return b"".join(records)
 
     def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
-        planes: tuple[Planes, ...] = ()
-        membrane = None
-        if layout.flags & ReadoutFlag.DITHER:
+        spikes = membrane = None
+        if layout.n_planes == 3:
             spikes = self._dithered(x, dither)
-            planes = (spikes.plain, spikes.plus, spikes.minus)
-        if not planes or layout.flags & ReadoutFlag.MEMBRANE:
+        if spikes is None or layout.membrane_size:
             plain, compared = self._forward(x)
-            planes = planes or (plain,)
-            membrane = compared if layout.flags & ReadoutFlag.MEMBRANE else None
-        return layout.pack(planes, membrane)
+            spikes = plain if spikes is None else spikes
+            membrane = compared if layout.membrane_size else None
+        return layout.pack(spikes, membrane)
 
     def stimulate(self, stimulus: Stimulus) -> ByteArray:
         """Spikes of every neuron of the layer, (N,) uint8; the conditions are those of the first repeat."""
@@ -189,30 +203,26 @@ class SimChip:
         batch = self.learner.collect(request)
         if batch is None or self.learner.state is None:
             return
-        slots, labels = batch
-        spikes = self._learning_spikes(slots, settings)
-        before = LearnState(self.bank.codes, self.learner.state.accumulator_q8, self.learner.state.mean_q8)
-        after = self._engine.learn(before, spikes, labels, settings)
+        after = self._learned(*batch, self.learner.state, settings)
         self.learner.advance(after)
         self.bank.replace(after.codes)
 
-    def _learning_spikes(self, slots: Int64Array, settings: LearnSettings) -> Spikes:
+    def _learned(self, slots: Int64Array, labels: Int64Array, state: LearnState, settings: LearnSettings) -> LearnState:
+        """State after a step on the samples in `slots` (B,), read out above and below the codes."""
         x = self.slots.events(slots, self.image.n_steps)
+        before = LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8)
+        pieces = self._pieces(len(slots))
+        if len(pieces) == 1:
+            after = self._engine.learn_dithered(before, self._dithers(settings), x, self._steps_done, labels, settings)
+            self._aged(x)
+            return after
         parts = []
-        for piece in self._pieces(len(slots)):
+        for piece in pieces:
             parts.append(self._dithered(x[piece], settings))
             self._aged(x[piece])
-        if len(parts) == 1:
-            return parts[0]
-
-        def joined(planes: list[Planes]) -> Planes:
-            return tuple(np.concatenate(layers) for layers in zip(*planes, strict=True))
-
-        return Spikes(
-            joined([part.plain for part in parts]),
-            joined([part.plus for part in parts]),
-            joined([part.minus for part in parts]),
-        )
+        rows = np.concatenate(parts, axis=1)
+        spikes = Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in rows))
+        return self._engine.learn(before, spikes, labels, settings)
 
     def commit(self, revision: int) -> int:
         """Persist codes, corrections and, where it learns, the device loop; gives the generation."""

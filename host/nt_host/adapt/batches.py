@@ -16,14 +16,16 @@ class BatchDraw:
     """Draws batches from rows whose classes are `labels` (n,) int64."""
 
     def __init__(self, labels: NDArray[np.int64], batch_size: int, seed: int) -> None:
-        self._members = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
+        self._by_class = np.argsort(labels, kind="stable")
+        self._counts = np.unique(labels, return_counts=True)[1]
+        self._first = np.cumsum(self._counts) - self._counts
         self._batch_size = batch_size
         self._seed = seed
+        self._turns = np.arange(batch_size) % len(self._counts)
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
         each class a sample at random."""
         rng = np.random.default_rng([self._seed, _STREAM, step])
-        classes = rng.permutation(np.array(list(self._members), np.int64))
-        members = [self._members[int(label)] for label in np.resize(classes, self._batch_size)]
-        return np.array([rows[rng.integers(0, len(rows))] for rows in members], np.int64)
+        classes = rng.permutation(len(self._counts))[self._turns]
+        return self._by_class[self._first[classes] + rng.integers(0, self._counts[classes])]

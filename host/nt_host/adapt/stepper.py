@@ -18,7 +18,7 @@ from nt_host.power.budget import BudgetedChip
 from nt_host.power.silent import ActivityWatch
 from nt_host.rules import Observation, ProbingRule, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
-from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
+from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rate_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT, Image
@@ -104,7 +104,10 @@ class HostStepper:
         self._chip = chip
         self._codes = self._on_chip = codes
         self._rule = rule
-        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither)
+        self._budgeted = chip if isinstance(chip, BudgetedChip) else None
+        # A budget watches the plain spikes; else the rule's own needs are a third of the bytes.
+        gates = isinstance(rule, DmnRule) and self._budgeted is None
+        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=gates)
 
     @property
     def codes(self) -> ByteArray:
@@ -119,8 +122,8 @@ class HostStepper:
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
         codes = self._rule.update(seen)
-        if isinstance(self._chip, BudgetedChip):
-            codes = self._chip.limited(codes, response.plain)
+        if self._budgeted is not None:
+            codes = self._budgeted.limited(codes, response.plain)
         self._codes = codes
 
     def _probed(self, rule: ProbingRule, deck: Deck, rows: Int64Array, labels: Int64Array) -> Observation:
@@ -136,8 +139,8 @@ class HostStepper:
 
     def state_arrays(self) -> Mapping[str, NDArray[Any]]:
         state = self._rule.state()
-        if isinstance(self._chip, BudgetedChip):
-            state[ActivityWatch.STATE] = self._chip.watch.rank.copy()
+        if self._budgeted is not None:
+            state[ActivityWatch.STATE] = self._budgeted.watch.rank.copy()
         return state
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, save_png, tidy
 from nt_model.devices import DEVICES
 from nt_model.energy import spike_energy_fj
 from nt_model.gain import nominal_gain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def write_spike_picture(path: Path, rate_hz: Sequence[float]) -> None:

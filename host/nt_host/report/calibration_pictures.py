@@ -5,13 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from nt_calib.devices import DeviceEstimates, estimate_devices
@@ -29,6 +25,11 @@ from nt_host.report.style import (
 )
 from nt_model.image import Image
 from nt_model.image_file import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 FloatArray = NDArray[np.float64]
 COLUMNS = 64
@@ -123,6 +124,9 @@ def maps_figure(calibration: Calibration) -> Figure:
     heights = [max(0.3, 3.1 * count / columns) for count in rows]
     figure = new_figure(7.4, sum(heights) + 0.4 * len(rows) + 0.6)
     axes = figure.subplots(len(layers), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
+    # Loaded already by the figure; not by commands that draw nothing.
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0.0, 0.0, 1.0, 0.97))  # Else the title of the first row is cut.

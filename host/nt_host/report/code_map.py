@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from nt_host.report.style import ARGMAX_COLOUR, CODE_CHANGE_MAP, MUTED_COLOUR, new_figure, tidy
 from nt_model.image import Image
 from nt_model.image_file import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 COLUMNS = 64
 

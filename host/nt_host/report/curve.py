@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Any
 
 from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, tidy
 from nt_model.image_file import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def _test_ends(axes: Axes, records: Sequence[dict[str, Any]], last_step: int) -> None:

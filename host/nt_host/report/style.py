@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from nt_model.image_file import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ARGMAX_COLOUR = "#1f5fa8"
 STRICT_COLOUR = "#d1662a"
@@ -19,6 +21,9 @@ DPI = 140
 
 def new_figure(width_in: float, height_in: float) -> Figure:
     """A figure that needs no display."""
+    # Most commands draw nothing, and loading matplotlib takes longer than they do.
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
 
 

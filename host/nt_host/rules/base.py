@@ -30,7 +30,7 @@ class Observation:
         labels: (B,) int64, class of each sample.
         inputs: (B, M) uint8, events presented in each time step.
         plain: spike counts over T steps, one (B, N) uint8 per layer, hidden layers first. A rule that does not need
-            hidden spikes is given the last layer alone.
+            hidden spikes is given the last layer alone; rule `dmn`, which needs none, is given none.
         plus: the same at code + d, each layer with the plain spikes below as its inputs; empty without dither.
         minus: the same at code - d.
         codes: (n_codes,) uint8, codes at which the batch was presented.

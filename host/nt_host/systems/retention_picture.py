@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, save_png, tidy
 from nt_host.systems.retention import Point, Store, mean_curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 
