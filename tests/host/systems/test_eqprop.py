@@ -10,14 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
+from nt_hil.client import ChipClient
 from nt_host.fleet.simulated import simulated_chip
-from nt_host.systems.eqprop.array import ArrayForm, array_network, settled
+from nt_host.move_codes import move_codes
+from nt_host.readout import predict
+from nt_host.systems.eqprop.array import ArrayForm, ArrayNetwork, array_network, settled
+from nt_host.systems.eqprop.chips import judged
+from nt_host.systems.eqprop.digits import Digits
 from nt_host.systems.eqprop.local_rule import LocalRule, LocalSettings, adapt_locally
 from nt_host.systems.eqprop.network import Network, Nudge, energy, initial_network, input_drive, settle_rates
 from nt_host.systems.eqprop.spikes import Relaxation, diffused_spikes, free_phase, nudged_phase
-from nt_host.systems.eqprop.train import TrainSettings, predicted, rounded, train
+from nt_host.systems.eqprop.train import TrainSettings, predicted, train
 from nt_model.corner import Corner
 from nt_model.errors import UsageError
+from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import image_bytes, parse_image
 
 SMALL = TrainSettings(hidden=(60,), epochs=6, batch_size=20, levels=7)
@@ -101,14 +107,19 @@ def test_a_nudge_moves_the_output_towards_the_target_and_no_nudge_moves_nothing_
     how = Relaxation(free_steps=60, nudged_steps=20, slowest=0.1)
     free, _ = free_phase(network, x, how)
     off = {
-        beta: float(((nudged_phase(network, input_drive(network, x), free, how, Nudge(beta, y)).activities[-1] - y) ** 2).mean())
+        beta: float(
+            ((nudged_phase(network, input_drive(network, x), free, how, Nudge(beta, y)).activities[-1] - y) ** 2).mean()
+        )
         for beta in (-0.5, 0.0, 0.5)
     }
     assert off[0.5] < off[0.0] < off[-0.5]
 
 
+Learner = tuple[Network, np.ndarray, np.ndarray]
+
+
 @pytest.fixture(scope="module")
-def learned() -> tuple[Network, np.ndarray, np.ndarray]:
+def learned() -> Learner:
     """A small network trained on three quarters of the 8 x 8 digits, and the last quarter."""
     x, labels = small_digits()
     rng = np.random.default_rng(0)
@@ -118,7 +129,9 @@ def learned() -> tuple[Network, np.ndarray, np.ndarray]:
     return network, x[order[cut:]], labels[order[cut:]]
 
 
-def test_a_small_spiking_learner_with_4_bit_weights_classifies_digits(learned: tuple[Network, np.ndarray, np.ndarray]) -> None:
+def test_a_small_spiking_learner_with_4_bit_weights_classifies_digits(
+    learned: Learner,
+) -> None:
     network, x, labels = learned
     for weight, step in zip(network.weights, network.steps, strict=True):
         whole = weight / step
@@ -135,3 +148,83 @@ def test_without_a_nudge_nothing_is_learned() -> None:
     after = train(x[:200], labels[:200], replace(SMALL, epochs=1, beta=1e-9, rates=(1e-9, 1e-9)), 0)
     for one, other in zip(before.weights, after.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def on_chip(learned: Learner) -> tuple[ArrayNetwork, ChipClient]:
+    """The small network on an ideal chip."""
+    on_array = array_network(learned[0], ArrayForm())
+    chip, _ = simulated_chip(parse_image(image_bytes(on_array.image)), Corner("ideal"), 0)
+    return on_array, chip
+
+
+def test_the_array_holds_the_same_integers_in_both_directions(on_chip: tuple[ArrayNetwork, ChipClient]) -> None:
+    image = on_chip[0].image
+    hidden, output = (layer.weight for layer in image.layers)
+    lines = len(hidden.T) // 2
+    np.testing.assert_array_equal(hidden[:, 64:lines].T, output)
+    np.testing.assert_array_equal(hidden[:, lines + 64 :].T, -output)
+    assert not hidden[:, lines : lines + 64].any()
+
+
+def test_the_settling_array_classifies_as_the_network_does(
+    learned: Learner, on_chip: tuple[ArrayNetwork, ChipClient]
+) -> None:
+    network, x, labels = learned
+    shown = settled(on_chip[1], on_chip[0], x, 3)
+    assert len(shown) == 3
+    assert (predict(on_chip[0].image.readout_class, shown[-1].counts[-1]) == labels).mean() > 0.8
+    wanted = settle_rates(network, x, 100)[0]
+    assert np.corrcoef(shown[-1].hidden.ravel(), wanted.ravel())[0, 1] > 0.9
+
+
+def test_the_array_refuses_floats() -> None:
+    with pytest.raises(UsageError, match="rounded"):
+        array_network(made_network(0, (12, 9, 3)), ArrayForm())
+
+
+def test_a_code_follows_the_contrast_of_its_own_neuron_and_no_other() -> None:
+    codes = np.full(4, 128, np.uint8)
+    moved = LocalRule(codes, LocalSettings()).update(np.array([2.0, -2.0, 0.0, 1e-3]))
+    assert moved[0] > 128
+    assert moved[1] < 128
+    assert moved[2] == 128
+    other = LocalRule(codes, LocalSettings()).update(np.array([2.0, 5.0, -7.0, 1e-3]))
+    assert other[0] == moved[0]
+    assert other[3] == moved[3]
+
+
+def test_a_code_stays_within_its_range_however_long_it_is_pulled() -> None:
+    rule = LocalRule(np.array([250, 5], np.uint8), LocalSettings(steps=50, rate_code=16.0, end_share=1.0))
+    for _ in range(50):
+        codes = rule.update(np.array([1.0, -1.0]))
+    np.testing.assert_array_equal(codes, [255, 0])
+
+
+def stained(x: np.ndarray) -> np.ndarray:
+    """The digits with a stripe of three columns that a stain has blackened."""
+    images = x.reshape(-1, 8, 8).copy()
+    images[:, :, 2:5] *= 0.3
+    return images.reshape(-1, 64)
+
+
+def test_the_local_rule_wins_back_what_a_stain_costs_and_random_labels_do_not(
+    learned: Learner, on_chip: tuple[ArrayNetwork, ChipClient]
+) -> None:
+    on_array, chip = on_chip
+    _, x, labels = learned
+    worse = stained(x)
+    fit, test = Digits(worse[:200], labels[:200]), Digits(worse[200:], labels[200:])
+    start = np.full(on_array.image.n_codes, CODE_DEFAULT, np.uint8)
+    how = LocalSettings(steps=40)
+    move_codes(chip, start)
+    before = judged(chip, on_array, test, 2)[2]
+    adapt_locally(chip, on_array, fit, how, 0)
+    after = judged(chip, on_array, test, 2)[2]
+    move_codes(chip, start)
+    mixed = Digits(fit.x, np.random.default_rng(1).permutation(fit.labels))
+    adapt_locally(chip, on_array, mixed, how, 0)
+    misled = judged(chip, on_array, test, 2)[2]
+    move_codes(chip, start)
+    assert after > before + 0.05
+    assert misled < before

@@ -19,14 +19,15 @@ falls short of the drive the more, the faster it spikes; slowness buys precision
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Chip, Readout
+from nt_hil.chip import Chip
 from nt_host.compile import NetworkLayer, compile_network
 from nt_host.encode import encode
+from nt_host.evaluate import plain_readout
 from nt_host.systems.eqprop.network import FloatArray, Network
 from nt_model.errors import UsageError
 from nt_model.image import EncoderSpec, Image
@@ -46,8 +47,8 @@ class ArrayForm:
     """
 
     pixel_events: int = 15
-    slowness: tuple[float, float] = (4.0, 4.0)
-    n_steps: int = 32
+    slowness: tuple[float, float] = (2.0, 2.0)
+    n_steps: int = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +61,23 @@ class ArrayNetwork:
 
 
 @dataclass(frozen=True, eq=False)
-class Activities:
-    """Activities of one presentation, in units of the network's: `hidden` (B, n_1), `output` (B, n_2) float32, not
-    bounded by 1."""
+class Shown:
+    """What one presentation showed: spike `counts` of the hidden (B, n_1) and the output (B, n_2) neurons, uint8, the
+    output's `membrane_q8` where the chip can read it, and the counts that stand for an activity of 1."""
 
-    hidden: FloatArray
-    output: FloatArray
+    counts: tuple[ByteArray, ...]
+    membrane_q8: NDArray[np.int32] | None
+    full_counts: tuple[float, float]
+
+    @property
+    def hidden(self) -> FloatArray:
+        """Activities of the hidden neurons, (B, n_1) float32, not bounded by 1."""
+        return self.counts[0].astype(np.float32) / np.float32(self.full_counts[0])
+
+    @property
+    def output(self) -> FloatArray:
+        """Activities of the output neurons, (B, n_2) float32, at most 1."""
+        return np.minimum(self.counts[1].astype(np.float32) / np.float32(self.full_counts[1]), 1)
 
 
 def array_network(network: Network, form: ArrayForm) -> ArrayNetwork:
@@ -101,23 +113,21 @@ def _layer(weight: NDArray[np.int64], bias: FloatArray, threshold: float) -> Net
     return NetworkLayer(weight, whole, np.full(len(weight), round(threshold * ONE_Q8), np.int64))
 
 
-def present(chip: Chip, on_array: ArrayNetwork, x: FloatArray, feedback: FloatArray) -> Activities:
+def present(chip: Chip, on_array: ArrayNetwork, x: FloatArray, feedback: FloatArray) -> Shown:
     """One presentation of pixels `x` (B, n_0) in 0..1 with `feedback` (B, n_2) on the feedback lines."""
-    events = encode(on_array.image.encoder, np.concatenate([x, feedback], axis=1), on_array.image.n_steps)
-    counts = chip.present(events, Readout(hidden=True)).plain
-    hidden, output = (
-        count.astype(np.float32) / np.float32(full) for count, full in zip(counts, on_array.full_counts, strict=True)
-    )
-    return Activities(hidden, output)
+    image = on_array.image
+    events = encode(image.encoder, np.concatenate([x, feedback], axis=1), image.n_steps)
+    response = chip.present(events, replace(plain_readout(chip.info), hidden=True))
+    return Shown(response.plain, response.membrane_q8, on_array.full_counts)
 
 
-def settled(chip: Chip, on_array: ArrayNetwork, x: FloatArray, n_presentations: int) -> tuple[Activities, FloatArray]:
-    """The free phase: `n_presentations` presentations, the first without feedback, each next with the mean of the
-    output's activity (at most 1) and what stood on the lines before. Gives the last and the feedback it had."""
+def settled(chip: Chip, on_array: ArrayNetwork, x: FloatArray, n_presentations: int) -> list[Shown]:
+    """The free phase: `n_presentations` >= 1 presentations, the first without feedback, the second with the output's
+    activity in the first, each later one with the mean of the output's activity and what stood on the lines before."""
     feedback = np.zeros((len(x), on_array.image.n_classes), np.float32)
-    seen = present(chip, on_array, x, feedback)
+    shown = [present(chip, on_array, x, feedback)]
     for number in range(1, n_presentations):
-        sent = np.minimum(seen.output, 1)
-        feedback = sent if number == 1 else (feedback + sent) / 2
-        seen = present(chip, on_array, x, feedback)
-    return seen, feedback
+        sent = shown[-1].output
+        feedback = sent if number == 1 else np.float32(0.5) * (feedback + sent)
+        shown.append(present(chip, on_array, x, feedback))
+    return shown

@@ -6,8 +6,8 @@ the contrast of dE/dparameter between two phases, so
 
     d ln g_i = rate * (a_i^2 at +beta  -  a_i^2 at -beta) / (4 beta g_i),
 
-the neuron's own activity and nothing else: no error is carried to it, no weight is read. As the size of a code's step is
-chosen by normalising with the neuron's own running mean of |G|, only the sign and the course of the contrast count:
+the neuron's own activity and nothing else: no error is carried to it, no weight is read. The size of a code's step
+comes from normalising with the neuron's own running mean of |G|, so factors that stay the same drop out:
 
     G_i = sum over the batch of  a_i^2 at +beta - a_i^2 at -beta,      code_i += rate * G_i / mean |G_i|.
 
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import Chip
 from nt_host.move_codes import move_from
-from nt_host.systems.eqprop.array import Activities, ArrayNetwork, present, settled
+from nt_host.systems.eqprop.array import ArrayNetwork, present, settled
+from nt_host.systems.eqprop.digits import Digits
 from nt_host.systems.eqprop.network import FloatArray
 
 ByteArray = NDArray[np.uint8]
-Int64Array = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class LocalSettings:
 
     steps: int = 100
     batch_size: int = 50
-    beta: float = 1.0
+    beta: float = 2.0
     rate_code: float = 4.0
-    end_share: float = 0.1
+    end_share: float = 0.05
     mean_share: float = 0.1
     max_move_code: int = 16
     presentations: int = 2
@@ -77,38 +77,34 @@ class LocalRule:
         return np.rint(self._exact).astype(np.uint8)
 
 
-def contrast_of(pulled: Activities, pushed: Activities) -> FloatArray:
+Phase = tuple[FloatArray, FloatArray]
+"""Activities of the hidden (B, n_1) and the output (B, n_2) neurons in one phase."""
+
+
+def contrast_of(pulled: Phase, pushed: Phase) -> FloatArray:
     """G of all neurons, (n_1 + n_2,), hidden ones first: squares of their own activity, summed over the batch."""
-    return np.concatenate(
-        [
-            (towards**2 - away**2).sum(axis=0)
-            for towards, away in ((pulled.hidden, pushed.hidden), (pulled.output, pushed.output))
-        ]
-    )
+    return np.concatenate([(to**2 - away**2).sum(axis=0) for to, away in zip(pulled, pushed, strict=True)])
 
 
 def nudged(
     chip: Chip, on_array: ArrayNetwork, x: FloatArray, free: FloatArray, target: FloatArray, beta: float
-) -> Activities:
+) -> Phase:
     """One nudged presentation: `free` (B, n_2) is the output's activity in the free phase, `target` (B, n_2) 0 or 1."""
     held = free + np.float32(beta) * (target - free)
-    return Activities(present(chip, on_array, x, held).hidden, held)
+    return present(chip, on_array, x, held).hidden, held
 
 
-def adapt_locally(
-    chip: Chip, on_array: ArrayNetwork, x: FloatArray, labels: Int64Array, how: LocalSettings, seed: int
-) -> ByteArray:
-    """Adapt the codes of `chip`, from those on it, to `x` (n, n_0) with `labels` (n,); gives the codes, now on it."""
+def adapt_locally(chip: Chip, on_array: ArrayNetwork, labelled: Digits, how: LocalSettings, seed: int) -> ByteArray:
+    """Adapt the codes of `chip`, from those on it, to `labelled`; gives the codes, now on it."""
     rng = np.random.default_rng(seed)
-    targets = np.eye(on_array.image.n_classes, dtype=np.float32)[labels]
+    targets = np.eye(on_array.image.n_classes, dtype=np.float32)[labelled.labels]
     codes, _ = chip.read_codes()
     rule = LocalRule(codes, how)
     for _ in range(how.steps):
-        rows = rng.choice(len(x), min(how.batch_size, len(x)), replace=False)
-        free = np.minimum(settled(chip, on_array, x[rows], how.presentations)[0].output, 1)
-        pulled, pushed = (
-            nudged(chip, on_array, x[rows], free, targets[rows], beta) for beta in (how.beta, -how.beta)
-        )
+        rows = rng.choice(len(targets), min(how.batch_size, len(targets)), replace=False)
+        x, target = labelled.x[rows], targets[rows]
+        free = settled(chip, on_array, x, how.presentations)[-1].output
+        pulled, pushed = (nudged(chip, on_array, x, free, target, beta) for beta in (how.beta, -how.beta))
         moved = rule.update(contrast_of(pulled, pushed))
         move_from(chip, codes, moved)
         codes = moved

@@ -42,11 +42,11 @@ class TrainSettings:
 
     hidden: tuple[int, ...] = (500,)
     epochs: int = 12
-    batch_size: int = 50
-    rates: tuple[float, ...] = (0.5, 0.2)
-    beta: float = 1.0
+    batch_size: int = 40
+    rates: tuple[float, ...] = (0.8, 0.2)
+    beta: float = 0.5
     relaxation: Relaxation = field(default_factory=Relaxation)
-    levels: int = 0
+    levels: int = 7
 
 
 def rounded(network: Network, levels: int) -> Network:
@@ -64,6 +64,13 @@ def rounded(network: Network, levels: int) -> Network:
     return Network(weights, network.biases, steps)
 
 
+def _contrast(x: FloatArray, pulled: Sequence[FloatArray], pushed: Sequence[FloatArray], k: int) -> FloatArray:
+    if k == 0:
+        # The input is the same in both phases: one product does for two.
+        return x.T @ (pulled[0] - pushed[0])
+    return pulled[k - 1].T @ pulled[k] - pushed[k - 1].T @ pushed[k]
+
+
 def train_step(network: Network, x: FloatArray, target: FloatArray, rates: Sequence[float], how: TrainSettings) -> None:
     """One update of `network`, in place, on `x` (B, n_0) with `target` (B, n_L)."""
     used = rounded(network, how.levels)
@@ -75,10 +82,7 @@ def train_step(network: Network, x: FloatArray, target: FloatArray, rates: Seque
     )
     scale = 1 / (2 * how.beta * len(x))
     for k, (weight, bias, rate) in enumerate(zip(network.weights, network.biases, rates, strict=True)):
-        if k == 0:
-            moved = x.T @ (pulled[0] - pushed[0])
-        else:
-            moved = pulled[k - 1].T @ pulled[k] - pushed[k - 1].T @ pushed[k]
+        moved = _contrast(x, pulled, pushed, k)
         weight += np.float32(rate * scale) * moved
         bias += np.float32(rate * scale) * (pulled[k] - pushed[k]).sum(axis=0)
 
