@@ -25,7 +25,7 @@ from nt_host.systems.eqprop.told import eqprop_told
 from nt_host.systems.eqprop.train import TrainSettings
 from nt_model.errors import UsageError
 
-HOW = TrainSettings(hidden=(30,), epochs=3, batch_size=20)
+HOW = TrainSettings(hidden=(30,), epochs=3, batch_size=20, rates=(0.2, 0.1))
 PLAN = ChipPlan(
     ArrayForm(n_steps=8),
     presentations=2,
@@ -51,7 +51,7 @@ def test_the_study_runs_and_goes_on_from_what_it_kept(data: Mnist, tmp_path: Pat
     first = run_eqprop(tmp_path, data, (0, 1), HOW, PLAN, 1, lambda done, total, note: notes.append(note))
     assert notes == ["training network 0", "training network 1", "ideal chip 0", "typical chip 0"]
     learned, outcomes = first
-    assert all(each.spiking > 0.6 for each in learned)
+    assert all(each.spiking > 0.5 for each in learned)
     assert {(each.corner, each.chip) for each in outcomes} == {(IDEAL, 0), (TYPICAL, 0)}
     assert set(outcomes[1].states) == {"upright", "tilted", "local 2", "dmn 2"}
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}

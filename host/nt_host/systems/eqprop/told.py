@@ -14,7 +14,7 @@ PUBLISHED_TOLD = (
 )
 STRICT_TOLD = (
     "Strict accuracy asks that no neuron but the right one spikes even once in all steps. Rate-coded outputs are not "
-    f"trained for that, so it is low here. Graded activities relax for {GRADED_STEPS} steps of half the way each."
+    f"trained for that. Graded activities relax for {GRADED_STEPS} steps of half the way each."
 )
 
 
