@@ -18,6 +18,8 @@ from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
 from nt_host.systems.elman.study import DEFAULT_SEEDS as ELMAN_SEEDS
 from nt_host.systems.elman.study import run_elman_study
+from nt_host.systems.eqprop.study import DEFAULT_SEEDS as EQPROP_SEEDS
+from nt_host.systems.eqprop.study import run_eqprop_study
 from nt_host.systems.retention import DEFAULT_SEEDS as RETENTION_SEEDS
 from nt_host.systems.retention import run_retention_study
 from nt_host.systems.soft_lif import DEFAULT_SEEDS as SOFT_LIF_SEEDS
@@ -34,6 +36,10 @@ def _circuit(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> S
 
 def _elman(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     return run_elman_study(folder, seeds or ELMAN_SEEDS, on_progress)
+
+
+def _eqprop(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_eqprop_study(folder, seeds or EQPROP_SEEDS, on_progress)
 
 
 def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
@@ -71,6 +77,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     "soft-lif": _soft_lif,
     "domains": _domains,
     "elman-trec": _elman,
+    "eqprop": _eqprop,
 }
 
 
