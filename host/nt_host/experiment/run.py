@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from nt_host.evaluate import encoded
 from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
@@ -41,10 +40,7 @@ def _with_switches(base: Path, plan: Plan, switches: SwitchSpec, seed: int) -> L
     text = json.dumps(asdict(switches), sort_keys=True)
     path = base.with_name(f"{base.stem}-switches-{hashlib.sha256(text.encode()).hexdigest()[:8]}.ntrom")
     if not path.is_file():
-        image = read_image(base).image
-        source = load_task(plan.rom_task, None).source
-        events = encoded(image, source)
-        write_image(path, switched_image(image, events, source.labels, replace(switches, seed=seed)))
+        write_image(path, switched_image(read_image(base).image, replace(switches, seed=seed)))
     return read_image(path)
 
 

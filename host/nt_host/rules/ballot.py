@@ -82,10 +82,10 @@ class BallotSettings:
 
     steps: int = 300
     rate: float = 0.02
-    rate_switch: float = 0.02
+    rate_switch: float = 0.04
     end_share: float = 0.05
     window: float = 0.67
-    slope: float = 8.0
+    slope: float = 6.0
     half_weight: float = 0.5
     swing: float = 0.35
     momentum: float = 0.9
