@@ -19,9 +19,13 @@ ACTIVITY_SAMPLES = 128
 """Samples whose hidden spikes are read for the estimate of energy: a slow line should not carry them all."""
 
 
+WIDE_OUTPUTS = 1024
+"""Output neurons from which on membranes are not read: votes are many, ties rare, and each would cost four bytes."""
+
+
 def plain_readout(info: ChipInfo) -> Readout:
-    """Output spikes, and membranes where the chip can read them."""
-    return Readout(membrane=Capability.MEMBRANE in info.capabilities)
+    """Output spikes, and membranes where the chip can read them and they settle ties at a fair price."""
+    return Readout(membrane=Capability.MEMBRANE in info.capabilities and info.layer_sizes[-1] < WIDE_OUTPUTS)
 
 
 def check_fit(image: Image, dataset: Dataset) -> None:

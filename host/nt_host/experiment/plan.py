@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import TrainSpec
+from nt_host.pretrain.switched import SwitchSpec
 from nt_host.train_image import recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
 FIVE_SEEDS = (0, 1, 2, 3, 4)
+
+
+UNKEYED = ("digital_options", "networks", "switches")
+"""What a cell's key leaves out: it acts through the image, whose digest is in the key, or not on this cell."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Plan:
         rom: named task whose network is used, where several tasks share one; empty for the task's own.
         networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
+        switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
+            tunes the network without them.
     """
 
     name: str
@@ -51,6 +58,7 @@ class Plan:
     rom: str = ""
     networks: int = 0
     digital_options: Mapping[str, float] = field(default_factory=dict)
+    switches: SwitchSpec | None = None
 
     @property
     def result_name(self) -> str:
@@ -68,7 +76,7 @@ class Plan:
 
         `start_codes` are the hexadecimal codes that a chained domain begins with.
         """
-        kept = {name: value for name, value in self.table().items() if name not in ("digital_options", "networks")}
+        kept = {name: value for name, value in self.table().items() if name not in UNKEYED}
         parts = {**kept, "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
         parts["start_codes"] = start_codes
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -119,6 +127,15 @@ def _from_mnist(name: str, task: str, settings: AdaptSettings, labels_per_class:
     )
 
 
+BALLOT = AdaptSettings(rule="ballot", steps=400, batch_size=100, held_out=0.0, judge_every=100)
+"""For switch neurons and 500 labels per class: the rule that reads a class's votes as a whole, and no trial."""
+
+
+def _switched(name: str, task: str, labels_per_class: int, settings: AdaptSettings = BALLOT) -> Plan:
+    """A plan on the first layer of the ROM for tasks from MNIST, with switches above it."""
+    return replace(_from_mnist(name, task, settings, labels_per_class), switches=SwitchSpec())
+
+
 PLANS: Mapping[str, Plan] = {
     plan.name: plan
     for plan in (
@@ -134,6 +151,7 @@ PLANS: Mapping[str, Plan] = {
         Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
         _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
         _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),
+        _switched("mnist-switches", "mnist-tasks", 500),
         _from_mnist("usps", "usps", FEW, 10),
         _from_mnist("usps-5000", "usps", MANY, 500),
         Plan("fsdd", "fsdd", train=recipe("fsdd"), settings=AdaptSettings(batch_size=30), seeds=FIVE_SEEDS, networks=2),

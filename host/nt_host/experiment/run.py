@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
 from nt_host.pretrain.spec import TrainProgress
+from nt_host.pretrain.switched import SwitchSpec, switched_image
+from nt_host.rules.tft import DIGITAL_RULE
 from nt_host.tasks import Task, load_task
 from nt_host.train_image import OnTrainProgress, cached_image
 from nt_model.errors import UsageError
-from nt_model.image_file import LoadedImage, read_image
+from nt_model.image_file import LoadedImage, read_image, write_image
 
 OnCell = Callable[[int, int, str], None]
 
@@ -26,6 +30,17 @@ def plan_image(
     if not path.is_file():
         source = task if plan.rom_task == plan.task else load_task(plan.rom_task, None)
         cached_image(path, source, replace(plan.train, seed=seed), on_progress)
+    if plan.switches is None or plan.settings.rule == DIGITAL_RULE:
+        return read_image(path)
+    return _with_switches(path, plan, plan.switches, seed)
+
+
+def _with_switches(base: Path, plan: Plan, switches: SwitchSpec, seed: int) -> LoadedImage:
+    """The image at `base` under switches, made beside it where it is absent."""
+    text = json.dumps(asdict(switches), sort_keys=True)
+    path = base.with_name(f"{base.stem}-switches-{hashlib.sha256(text.encode()).hexdigest()[:8]}.ntrom")
+    if not path.is_file():
+        write_image(path, switched_image(read_image(base).image, replace(switches, seed=seed)))
     return read_image(path)
 
 

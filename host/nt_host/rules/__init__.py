@@ -1,6 +1,6 @@
 """Learning rules by name; importing this package registers the ones that come with the tool."""
 
-from nt_host.rules import additive, dmn, feedback, nt1, nt2, perturb, surrogate
+from nt_host.rules import additive, ballot, dmn, feedback, nt1, nt2, perturb, surrogate
 from nt_host.rules.base import Observation, ProbingRule, Rule, RuleEntry, entries, entry_named, make_rule, register
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Rule",
     "RuleEntry",
     "additive",
+    "ballot",
     "dmn",
     "entries",
     "entry_named",

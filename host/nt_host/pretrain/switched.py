@@ -1,0 +1,74 @@
+"""A trained image with switch neurons in place of all layers above its first: few layers, many codes.
+
+Every class gets `per_class` switches (`nt_host.rules.switches`), half voting and half vetoing, each on a first-layer
+neuron drawn at random without repetition. All turn at one gain above that of code 128, so the untouched chip says
+nothing: what it knows is in its codes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.compile import NetworkLayer, compile_network
+from nt_host.pretrain.spec import PretrainError
+from nt_model.image import WEIGHT_MAX, Image
+
+ONE_Q8 = 256
+LOG_TURN = 0.35
+"""Logarithm of the gain at which a switch turns: three deviations of gain and threshold at the corner `typical` above
+code 128, and as far below the gain of 2 of the highest code."""
+
+
+@dataclass(frozen=True)
+class SwitchSpec:
+    """How many switches, and the seed of what they read.
+
+    Attributes:
+        per_class: switches of a class, even.
+        seed: of the connections.
+    """
+
+    per_class: int = 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.per_class < 2 or self.per_class % 2:
+            raise PretrainError(f"per_class is {self.per_class!r}; a class needs an even number of switches, 2 or more")
+
+
+def switched_image(image: Image, spec: SwitchSpec) -> Image:
+    """The first layer of `image`, of one time step, under switches.
+
+    Raises:
+        PretrainError: the first layer has fewer neurons than half of `per_class`, or the image has several time steps.
+    """
+    first = image.layers[0]
+    if first.n_neurons < spec.per_class // 2 or image.n_steps != 1:
+        raise PretrainError(
+            f"{spec.per_class} switches per class need one time step and {spec.per_class // 2} first-layer neurons; "
+            f"here are {image.n_steps} steps and {first.n_neurons} neurons"
+        )
+    weight = _connections(first.n_neurons, image.n_classes, spec)
+    threshold = np.rint(weight.sum(axis=1, dtype=np.int64) * math.exp(LOG_TURN) * ONE_Q8).astype(np.int64)
+    layers = [
+        NetworkLayer(first.weight, first.bias, first.threshold_q8),
+        NetworkLayer(weight, np.zeros(len(weight), np.int16), threshold),
+    ]
+    classes = np.repeat(np.arange(image.n_classes, dtype=np.uint16), spec.per_class)
+    metadata = {**image.metadata, "accuracy": f"untouched none: {spec.per_class} switches per class, all off"}
+    return compile_network(layers, classes, image.encoder, metadata=metadata)
+
+
+def _connections(inputs: int, n_classes: int, spec: SwitchSpec) -> NDArray[np.int8]:
+    """Weights (n_classes * per_class, inputs): of each class the first half voting, the second half vetoing."""
+    rng = np.random.default_rng([spec.seed, spec.per_class])
+    weight = np.zeros((n_classes, 2, spec.per_class // 2, inputs), np.int8)
+    for one_class in weight:
+        for side, sign in zip(one_class, (1, -1), strict=True):
+            chosen = rng.permutation(inputs)[: len(side)]
+            side[np.arange(len(side)), chosen] = sign * WEIGHT_MAX
+    return weight.reshape(-1, inputs)
