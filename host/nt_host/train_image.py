@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from nt_host.compile import compile_trained
 from nt_host.pretrain.encode import DEFAULT_STEP, CountEncoder, Transform, fit_encoder, transformed
 from nt_host.pretrain.image_worlds import ImageWorlds
-from nt_host.pretrain.spec import PretrainError, TrainedNetwork, TrainProgress, TrainSpec
+from nt_host.pretrain.graded import train_graded
+from nt_host.pretrain.spec import GradedSpec, PretrainError, TrainedNetwork, TrainProgress, TrainSpec
 from nt_host.tasks import Task
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import Image
@@ -63,6 +64,10 @@ RECIPES = {
 and `enose-worlds` (docs/learning.md)."""
 
 
+GRADED = GradedSpec()
+"""Neurons that count, in one layer: for tasks that a linear discriminant does well (docs/learning.md)."""
+
+
 def recipe(task_name: str) -> TrainSpec:
     """Specification of pretraining for the named task."""
     return RECIPES.get(task_name, TrainSpec())
@@ -79,16 +84,20 @@ def require_torch() -> None:
 
 
 def train_image(
-    task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None, checkpoint: Path | None = None
+    task: Task,
+    spec: TrainSpec | GradedSpec,
+    on_progress: OnTrainProgress | None = None,
+    checkpoint: Path | None = None,
 ) -> Image:
     """Train on the source of `task` and compile; `checkpoint` is a file from which a killed run goes on (rolling
     pretraining alone, see `nt_host.pretrain.rolling`).
 
     Raises:
-        EnvironmentMissingError: PyTorch is not installed.
+        EnvironmentMissingError: PyTorch is not installed, and the specification needs it.
         UsageError: the data or the specification cannot give a legal network.
     """
-    require_torch()
+    if isinstance(spec, TrainSpec):
+        require_torch()
     try:
         encoder = fit_task_encoder(task)
         network = _trained(task, spec, encoder, on_progress, checkpoint)
@@ -109,8 +118,15 @@ def train_image(
 
 
 def _trained(
-    task: Task, spec: TrainSpec, encoder: CountEncoder, on_progress: OnTrainProgress | None, checkpoint: Path | None
+    task: Task,
+    spec: TrainSpec | GradedSpec,
+    encoder: CountEncoder,
+    on_progress: OnTrainProgress | None,
+    checkpoint: Path | None,
 ) -> TrainedNetwork:
+    if isinstance(spec, GradedSpec):
+        source = task.source
+        return train_graded(spec, source.features, source.labels, source.domain, encoder, on_progress)
     if task.images is None:
         from nt_host.pretrain.spike_train import train
 
@@ -142,7 +158,9 @@ def fit_task_encoder(task: Task) -> CountEncoder:
     return replace(encoder, scale=np.full_like(encoder.scale, 1 / spread))
 
 
-def cached_image(path: Path, task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None) -> Image:
+def cached_image(
+    path: Path, task: Task, spec: TrainSpec | GradedSpec, on_progress: OnTrainProgress | None = None
+) -> Image:
     """The image at `path`, trained and written there first where it is absent."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

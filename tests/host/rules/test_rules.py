@@ -29,6 +29,9 @@ from tests.host.rules.toy import (
 
 NAMES = [entry.name for entry in entries()]
 every_rule = pytest.mark.parametrize("name", NAMES)
+WHOLE_LEAD: dict[str, dict[str, float]] = {"scores": {"lead": 2.0}}
+"""Settings under which a rule asks all of the right class's neurons, and no other, to spike: of two classes the right
+one then leads by twice the mean score."""
 
 
 def assert_same_state(found: RuleState, expected: RuleState) -> None:
@@ -154,7 +157,7 @@ def test_no_error_moves_no_code(name: str, seed: int) -> None:
 def test_learning_solves_an_easy_problem(name: str, seed: int) -> None:
     problem, codes = scrambled_problem(seed)
     before = problem.error(codes)
-    learned = problem.learn(make_rule(name, problem.image, codes, {"steps": 60}), codes, 60)
+    learned = problem.learn(make_rule(name, problem.image, codes, {"steps": 60, **WHOLE_LEAD.get(name, {})}), codes, 60)
     assert before > 0.2
     assert problem.error(learned) < 0.3 * before
 
@@ -187,6 +190,7 @@ def moves_at_a_steady_error(name: str, array: str, values: dict[str, float]) -> 
         ("nt2", "position", "rate_code"),
         ("additive", "position", "rate_code"),
         ("surrogate", "log_gain", "rate"),
+        ("scores", "log_gain", "rate"),
     ],
 )
 def test_the_rate_falls_to_its_end_share_and_stays_there(name: str, array: str, rate: str) -> None:
@@ -243,6 +247,7 @@ OUT_OF_RANGE: dict[str, float | str] = {
     "end_share": 1.5,
     "window": 0.0,
     "slope": -4.0,
+    "lead": 0.0,
     "momentum": 1.0,
     "memory": 1.0,
     "hidden_dither_code": 128,
