@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from nt_host.compile import compile_trained
 from nt_host.pretrain.encode import DEFAULT_STEP, CountEncoder, Transform, fit_encoder, transformed
-from nt_host.pretrain.image_worlds import ImageWorlds
 from nt_host.pretrain.graded import train_graded
+from nt_host.pretrain.image_worlds import ImageWorlds
 from nt_host.pretrain.spec import GradedSpec, PretrainError, TrainedNetwork, TrainProgress, TrainSpec
 from nt_host.tasks import Task
 from nt_model.errors import EnvironmentMissingError, UsageError
