@@ -6,6 +6,7 @@ Cheshire, Baker: Consistent Overhead Byte Stuffing, IEEE/ACM Transactions on Net
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAX_RUN = 254
 SWEPT_FROM = 256
@@ -58,16 +59,27 @@ def decode(data: bytes) -> bytes:
     return _decode_swept(data) if len(data) >= SWEPT_FROM else _decode_groups(data)
 
 
+def _group_bytes(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Places of the group bytes in order. Each points to the next one: in every round the pointers become twice as
+    long, so that a frame of zeros takes as many rounds as its length has bits, not one for each byte."""
+    size = len(codes)
+    beyond = size + 1
+    pointer = np.arange(size + 2)
+    pointer[:size] += codes
+    np.minimum(pointer, beyond, out=pointer)
+    found = np.zeros(1, np.int64)
+    while found[-1] < size:
+        found = np.concatenate([found, pointer[found]])
+        pointer = pointer[pointer]
+    if found[-1] == beyond:
+        raise CobsError("a group runs over the end")
+    return found[found < size]
+
+
 def _decode_swept(data: bytes) -> bytes:
     """Long frames: find the group bytes, then make all of them zeros at once."""
-    groups: list[int] = []
-    at, size = 0, len(data)
-    while at < size:
-        groups.append(at)
-        at += data[at]
-    if at > size:
-        raise CobsError("a group runs over the end")
     plain = np.frombuffer(data, np.uint8).copy()
+    groups = _group_bytes(plain)
     if bool((plain[groups] == 0xFF).any()):
         return _decode_groups(data)
     plain[groups] = 0
