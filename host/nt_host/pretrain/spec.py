@@ -102,7 +102,8 @@ class GradedSpec:
         copies: neurons per axis, sign and class, each with a kink of its own.
         drive: thresholds per step that one standard deviation of a current is worth.
         kink_spread: standard deviation of the neurons' offsets, in standard deviations of the current.
-        lead: as in rule `scores`, of the fit of the start gains.
+        lead: as in rule `scores`, of the fit of the start gains; smaller than the rule's, so that what was learnt at
+            the source weighs less than what new labels say.
         steps: updates of that fit.
         batch_size: samples per update, every class equally likely.
         rate: first step of a log gain.
@@ -115,7 +116,7 @@ class GradedSpec:
     copies: int = 2
     drive: float = 0.1
     kink_spread: float = 0.5
-    lead: float = 0.25
+    lead: float = 0.1
     steps: int = 300
     batch_size: int = 96
     rate: float = 0.05

@@ -1,4 +1,4 @@
-"""Graded ROM: the chip counts as the fit assumed, the image knows its source, and codes alone carry it to a new world."""
+"""Graded ROM: the chip counts as the fit assumed, the image knows its source, codes alone carry it to a new world."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def samples(seed: int, shift: float = 0.0) -> tuple[FloatArray, NDArray[np.int64
     labels = np.repeat(np.arange(CLASSES), 40)
     values = centres[labels] + rng.normal(size=(len(labels), FEATURES))
     values += rng.normal(0, 6, (len(labels), 1)) * loud
-    stretched = values * np.exp(shift * world.normal(size=FEATURES)) + 3 * shift * world.normal(size=FEATURES)
+    stretched = values * np.exp(shift * world.normal(size=FEATURES)) + 8 * shift * world.normal(size=FEATURES)
     return stretched.astype(np.float32), labels
 
 
