@@ -139,4 +139,6 @@ def encoder_of(encoder: CountEncoder) -> EncoderSpec:
 def compile_trained(network: TrainedNetwork, encoder: CountEncoder, metadata: Mapping[str, str] | None = None) -> Image:
     """Compile a pretrained network and its encoder; raises as `compile_network`."""
     layers = [NetworkLayer(layer.weight, layer.bias, layer.threshold_q8) for layer in network.layers]
-    return compile_network(layers, network.readout_class, encoder_of(encoder), metadata=metadata)
+    return compile_network(
+        layers, network.readout_class, encoder_of(encoder), n_steps=network.n_steps, metadata=metadata
+    )

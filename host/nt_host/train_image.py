@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from nt_host.compile import compile_trained
 from nt_host.pretrain.encode import DEFAULT_STEP, CountEncoder, Transform, fit_encoder, transformed
+from nt_host.pretrain.graded import train_graded
 from nt_host.pretrain.image_worlds import ImageWorlds
-from nt_host.pretrain.spec import PretrainError, TrainedNetwork, TrainProgress, TrainSpec
+from nt_host.pretrain.spec import GradedSpec, PretrainError, TrainedNetwork, TrainProgress, TrainSpec
 from nt_host.tasks import Task
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import Image
@@ -63,6 +64,10 @@ RECIPES = {
 and `enose-worlds` (docs/learning.md)."""
 
 
+GRADED = GradedSpec()
+"""Neurons that count, in one layer: for tasks that a linear discriminant does well (docs/learning.md)."""
+
+
 def recipe(task_name: str) -> TrainSpec:
     """Specification of pretraining for the named task."""
     return RECIPES.get(task_name, TrainSpec())
@@ -80,7 +85,7 @@ def require_torch() -> None:
 
 def train_image(
     task: Task,
-    spec: TrainSpec,
+    spec: TrainSpec | GradedSpec,
     on_progress: OnTrainProgress | None = None,
     checkpoint: Path | None = None,
     module: str = "",
@@ -93,10 +98,11 @@ def train_image(
             starts from random weights. Not for tasks of images.
 
     Raises:
-        EnvironmentMissingError: PyTorch is not installed.
+        EnvironmentMissingError: PyTorch is not installed, and the specification needs it.
         UsageError: the data or the specification cannot give a legal network.
     """
-    require_torch()
+    if isinstance(spec, TrainSpec):
+        require_torch()
     try:
         encoder = fit_task_encoder(task)
         network = _trained(task, spec, encoder, on_progress, checkpoint, module)
@@ -118,12 +124,21 @@ def train_image(
 
 def _trained(
     task: Task,
-    spec: TrainSpec,
+    spec: TrainSpec | GradedSpec,
     encoder: CountEncoder,
     on_progress: OnTrainProgress | None,
     checkpoint: Path | None,
     module: str,
 ) -> TrainedNetwork:
+    if module and (isinstance(spec, GradedSpec) or task.images is not None):
+        raise UsageError(
+            "a module cannot be the start for a task of images, or for a graded network",
+            evidence=f"task {task.name}, module {module}",
+            next_step="give the data as a file: `--data FILE.npz`",
+        )
+    if isinstance(spec, GradedSpec):
+        source = task.source
+        return train_graded(spec, source.features, source.labels, source.domain, encoder, on_progress)
     if task.images is None:
         from nt_host.pretrain.from_module import load_module, spec_of_module
         from nt_host.pretrain.spike_train import train
@@ -132,12 +147,6 @@ def _trained(
         spec = spec if start is None else spec_of_module(start, spec)
         source = task.source
         return train(spec, source.features, source.labels, encoder, on_progress, _world(task), start)
-    if module:
-        raise UsageError(
-            "a module cannot be the start for a task of images",
-            evidence=f"task {task.name}, module {module}",
-            next_step="give the data as a file: `--data FILE.npz`",
-        )
     from nt_host.pretrain.rolling import train_rolling
 
     pictures = task.images
@@ -165,7 +174,9 @@ def fit_task_encoder(task: Task) -> CountEncoder:
     return replace(encoder, scale=np.full_like(encoder.scale, 1 / spread))
 
 
-def cached_image(path: Path, task: Task, spec: TrainSpec, on_progress: OnTrainProgress | None = None) -> Image:
+def cached_image(
+    path: Path, task: Task, spec: TrainSpec | GradedSpec, on_progress: OnTrainProgress | None = None
+) -> Image:
     """The image at `path`, trained and written there first where it is absent."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
-from nt_host.pretrain.spec import TrainSpec
+from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
-from nt_host.train_image import recipe
+from nt_host.train_image import GRADED, recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -47,7 +47,7 @@ class Plan:
 
     name: str
     task: str
-    train: TrainSpec = field(default_factory=TrainSpec)
+    train: TrainSpec | GradedSpec = field(default_factory=TrainSpec)
     settings: AdaptSettings = field(default_factory=AdaptSettings)
     seeds: tuple[int, ...] = DEFAULT_SEEDS
     corner: str = "typical"
@@ -62,9 +62,9 @@ class Plan:
 
     @property
     def result_name(self) -> str:
-        """Name of the result file: the plan's, with the rule where it is not the default one."""
+        """Name of the result file: the plan's, with the rule where it is not the experiment's own."""
         rule = self.settings.rule
-        return f"{self.name}.json" if rule == AdaptSettings.rule else f"{self.name}-{rule}.json"
+        return f"{self.name}.json" if rule == own_rule(self.name) else f"{self.name}-{rule}.json"
 
     def table(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -98,6 +98,9 @@ class Plan:
 
 FAST = AdaptSettings(held_out=0.0, batch_size=32, rule_options={"rate_code": 25.0})
 """Few labels: all of them are learned from, none is held out. Rate and batch were chosen on pretraining subjects."""
+
+
+GRADED_SETTINGS = AdaptSettings(rule="scores", held_out=0.0, batch_size=96, steps=150)
 
 
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
@@ -144,6 +147,10 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose3", "enose", 3),
         _drift_plan("enose1", "enose", 1),
         _drift_plan("enose-worlds", "enose", train=recipe("enose-worlds")),
+        _drift_plan("enose-graded", "enose", train=GRADED, settings=GRADED_SETTINGS),
+        _drift_plan("enose3-graded", "enose", 3, train=GRADED, settings=GRADED_SETTINGS),
+        _drift_plan("enose1-graded", "enose", 1, train=GRADED, settings=GRADED_SETTINGS),
+        _drift_plan("emg4-graded", "emg", 4, train=GRADED, settings=GRADED_SETTINGS),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
         _drift_plan("emg", "emg"),
@@ -158,6 +165,11 @@ PLANS: Mapping[str, Plan] = {
         Plan("pacs", "pacs", train=recipe("pacs"), settings=AdaptSettings(batch_size=35), seeds=FIVE_SEEDS, networks=1),
     )
 }
+
+
+def own_rule(name: str) -> str:
+    """Rule that the experiment called `name` runs unless told otherwise; the default one for an unknown name."""
+    return PLANS[name].settings.rule if name in PLANS else AdaptSettings.rule
 
 
 def plan_named(name: str) -> Plan:

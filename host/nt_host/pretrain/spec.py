@@ -92,6 +92,47 @@ class TrainSpec:
 
 
 @dataclass(frozen=True)
+class GradedSpec:
+    """Settings of a graded ROM (see ``graded``).
+
+    Attributes:
+        time_steps: T, time steps per sample, 2..255.
+        axes: principal axes, at most the number of features less ``dropped_axes``; all where there are fewer.
+        dropped_axes: of the largest within-class variance, left out: drift moves along them.
+        copies: neurons per axis, sign and class, each with a kink of its own.
+        drive: thresholds per step that one standard deviation of a current is worth.
+        kink_spread: standard deviation of the neurons' offsets, in standard deviations of the current.
+        lead: as in rule `scores`, of the fit of the start gains; smaller than the rule's, so that what was learnt at
+            the source weighs less than what new labels say.
+        steps: updates of that fit.
+        batch_size: samples per update, every class equally likely.
+        rate: first step of a log gain.
+        seed: of offsets and batches.
+    """
+
+    time_steps: int = 8
+    axes: int = 96
+    dropped_axes: int = 1
+    copies: int = 2
+    drive: float = 0.1
+    kink_spread: float = 0.5
+    lead: float = 0.1
+    steps: int = 300
+    batch_size: int = 96
+    rate: float = 0.05
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.time_steps <= 255:
+            raise PretrainError(f"time_steps is {self.time_steps!r}; neurons that count need 2..255")
+        for name in ("axes", "copies", "drive", "lead", "steps", "batch_size", "rate"):
+            if not getattr(self, name) > 0:
+                raise PretrainError(f"{name} is {getattr(self, name)!r}; it must be above 0")
+        if self.dropped_axes < 0 or self.kink_spread < 0:
+            raise PretrainError("dropped_axes and kink_spread must not be negative")
+
+
+@dataclass(frozen=True)
 class TrainProgress:
     """What a progress callback is told, once every few steps and after the last one."""
 
@@ -125,8 +166,10 @@ class TrainedNetwork:
     """Argmax accuracy of the *integer* network on its training part, nominal gains, no noise."""
     train_strict_accuracy: float
     """Strict accuracy on the same samples."""
-    spec: TrainSpec
+    spec: TrainSpec | GradedSpec
     history: tuple[TrainProgress, ...] = field(default=())
+    n_steps: int = 1
+    """Time steps per sample."""
 
     @property
     def readout_class(self) -> NDArray[np.uint16]:

@@ -9,7 +9,7 @@ from typing import Any
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
-from nt_host.experiment.plan import PLANS
+from nt_host.experiment.plan import PLANS, own_rule
 from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.report.rules_table import Figures, rules_table
@@ -45,12 +45,18 @@ def row_cells(row: Row) -> list[str]:
 
 
 def _spread_text(plan: dict[str, Any]) -> str:
-    sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     seeds = ", ".join(str(seed) for seed in plan["seeds"])
     return (
-        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class{_networks_text(plan)}; "
+        f"{_layers_text(plan['train'])}{_networks_text(plan)}; "
         f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
     )
+
+
+def _layers_text(train: dict[str, Any]) -> str:
+    if "axes" in train:
+        return f"one layer of neurons that count over {train['time_steps']} time steps (`nt_host.pretrain.graded`)"
+    sizes = "-".join(str(size) for size in train["hidden"])
+    return f"hidden layers {sizes}, {train['population']} output neurons per class"
 
 
 def _networks_text(plan: dict[str, Any]) -> str:
@@ -87,7 +93,7 @@ def _chip_setup(plan: dict[str, Any]) -> str:
     trial = f"{settings['held_out']:.0%} of the labels held out{refit}" if settings["held_out"] else "no trial"
     before = f"{plan['homeostasis']} rounds of homeostasis first, " if plan.get("homeostasis") else ""
     chained = "each domain from the last codes, " if plan.get("chained") else ""
-    worlds = f", {plan['train']['worlds']} worlds" if plan["train"]["worlds"] else ""
+    worlds = f", {plan['train']['worlds']} worlds" if plan["train"].get("worlds") else ""
     return (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
         f"{before}{chained}{settings['steps']} steps of {settings['batch_size']} samples per round, "
@@ -123,7 +129,7 @@ def _flags(plan: dict[str, Any]) -> list[str]:
     """Options that make `plan` out of the named experiment as it stands today."""
     settings, flags = plan["settings"], []
     usual = PLANS.get(plan["name"])
-    if settings["rule"] != AdaptSettings.rule:
+    if settings["rule"] != own_rule(plan["name"]):
         flags.append(f"--rule {settings['rule']}")
     if usual is None:
         return flags

@@ -1,6 +1,6 @@
 """Learning rules by name; importing this package registers the ones that come with the tool."""
 
-from nt_host.rules import additive, ballot, dmn, feedback, nt1, nt2, perturb, surrogate
+from nt_host.rules import additive, ballot, dmn, feedback, nt1, nt2, perturb, scores, surrogate
 from nt_host.rules.base import Observation, ProbingRule, Rule, RuleEntry, entries, entry_named, make_rule, register
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "nt2",
     "perturb",
     "register",
+    "scores",
     "surrogate",
 ]

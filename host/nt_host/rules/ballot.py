@@ -49,7 +49,7 @@ from nt_host.rules.estimate import (
     nominal_log_gain,
     per_code,
 )
-from nt_host.rules.surrogate import gain_parts, window_gate
+from nt_host.rules.gain_descent import gain_parts, window_gate
 from nt_host.rules.switches import SwitchBoard
 from nt_model.errors import UsageError
 from nt_model.image import Image

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nt_hil.chip import Dither
 from nt_host.rules.base import ByteArray, Observation, RuleState, require_positive, require_share, taken
 from nt_host.rules.estimate import FloatArray, drives, float_layers, layer_inputs, nominal_log_gain, per_code
-from nt_host.rules.surrogate import gain_parts, window_gate
+from nt_host.rules.gain_descent import gain_parts, window_gate
 from nt_model.errors import UsageError
 from nt_model.image import Image
 

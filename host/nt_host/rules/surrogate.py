@@ -7,81 +7,33 @@ The forward pass is the chip's own, so its mismatch is in every hidden spike; on
     e_low  = back(e) * max(0, 1 - |r - 1| / window) / window
     dL/dlog g = sum over the batch of e * r   (for the part of r that the code feeds)
 
-followed by Adam (Kingma and Ba 2015, arXiv:1412.6980) with a cosine rate. The codes are the nearest to the log
-gains, which stay in float: small steps are not lost to the rounding.
+followed by Adam with a cosine rate (``gain_descent``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Dither
-from nt_host.rules.base import (
-    ByteArray,
-    Observation,
-    RuleEntry,
-    RuleState,
-    register,
-    require_positive,
-    require_share,
-    taken,
-)
-from nt_host.rules.estimate import (
-    Drive,
-    FloatArray,
-    drives,
-    float_layers,
-    layer_inputs,
-    nearest_codes,
-    nominal_log_gain,
-    per_code,
-)
-from nt_model.errors import UsageError
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
+from nt_host.rules.estimate import FloatArray, drives, layer_inputs, per_code
+from nt_host.rules.gain_descent import DescentSettings, GainDescent, gain_parts, window_gate
 from nt_model.image import Image
-
-TINY = 1e-8
 
 
 @dataclass(frozen=True)
-class SurrogateSettings:
-    """Settings of rule `surrogate`.
+class SurrogateSettings(DescentSettings):
+    """Settings of rule `surrogate`: those of the family, and ``slope``, steepness of the logistic output loss, per
+    threshold."""
 
-    Attributes:
-        steps: updates that the cosine rate is planned for; later updates run at the smallest rate.
-        rate: first step of a log gain, per update.
-        end_share: smallest rate as a share of the first.
-        window: half width of the surrogate derivative, in thresholds.
-        slope: steepness of the logistic output loss, per threshold.
-        momentum: decay of the mean gradient.
-        memory: decay of the mean squared gradient.
-        code_min: lowest code that the rule writes.
-        code_max: highest code that the rule writes.
-    """
-
-    steps: int = 300
-    rate: float = 0.03
-    end_share: float = 0.05
-    window: float = 0.67
     slope: float = 4.0
-    momentum: float = 0.9
-    memory: float = 0.99
-    code_min: int = 0
-    code_max: int = 255
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate=self.rate, window=self.window, slope=self.slope)
-        require_share(end_share=self.end_share)
-        for name, decay in (("momentum", self.momentum), ("memory", self.memory)):
-            if not 0 <= decay < 1:
-                raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{decay!r}")
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+        super().__post_init__()
+        require_positive(slope=self.slope)
 
 
 def output_slope_error(ratio: FloatArray, target: NDArray[np.bool_], n_classes: int, slope: float) -> FloatArray:
@@ -92,53 +44,17 @@ def output_slope_error(ratio: FloatArray, target: NDArray[np.bool_], n_classes: 
     return error
 
 
-def window_gate(ratio: FloatArray, window: float) -> FloatArray:
-    """Triangular surrogate derivative round r = 1, (B, N), of unit area."""
-    gate: FloatArray = np.maximum(0, 1 - np.abs(ratio - 1) / window).astype(np.float32) / np.float32(window)
-    return gate
-
-
-class SurrogateRule:
-    """State: log gains and Adam's two running means, per code, and the update count."""
+class SurrogateRule(GainDescent):
+    """The family's state; the logistic loss of every output neuron."""
 
     name = "surrogate"
-    dither: Dither | None = None
-    hidden_spikes = True
 
     def __init__(self, image: Image, codes: ByteArray, settings: SurrogateSettings) -> None:
-        self._image = image
+        super().__init__(image, codes, settings)
         self._settings = settings
-        self._layers = float_layers(image)
-        self._table = nominal_log_gain(image)
-        self._log_gain = self._table[codes]
-        self._mean = np.zeros(image.n_codes, np.float64)
-        self._square = np.zeros(image.n_codes, np.float64)
-        self._count = np.zeros(1, np.int64)
-
-    def update(self, observation: Observation) -> ByteArray:
-        """One Adam step on the batch; see ``Rule.update``."""
-        gradient = self._gradient(observation)
-        settings = self._settings
-        self._count += 1
-        count = int(self._count[0])
-        self._mean = settings.momentum * self._mean + (1 - settings.momentum) * gradient
-        self._square = settings.memory * self._square + (1 - settings.memory) * gradient**2
-        mean = self._mean / (1 - settings.momentum**count)
-        square = self._square / (1 - settings.memory**count)
-        moved = self._log_gain - self._rate(count) * mean / (np.sqrt(square) + TINY)
-        self._log_gain = np.clip(moved, self._table[settings.code_min], self._table[settings.code_max])
-        # Where codes share a gain, the nearest one may lie beyond the limit.
-        return np.clip(nearest_codes(self._log_gain, self._table), settings.code_min, settings.code_max)
-
-    def _rate(self, count: int) -> float:
-        settings = self._settings
-        share = 0.5 * (1 + math.cos(math.pi * min(count, settings.steps) / settings.steps))
-        return settings.rate * max(settings.end_share, share)
 
     def _gradient(self, observation: Observation) -> NDArray[np.float64]:
-        """dL/dlog g per code, (n_codes,), mean over the batch."""
-        # The codes are rounded; the gradient belongs to the gains that the chip really ran at.
-        gain = np.exp(self._table[observation.codes]).astype(np.float32)
+        gain = self._gains(observation.codes)
         estimated = drives(self._layers, layer_inputs(self._image, observation), gain)
         target = self._image.readout_class[None, :] == observation.labels[:, None]
         ratio = estimated[-1].total
@@ -151,31 +67,6 @@ class SurrogateRule:
                 gate = window_gate(estimated[index - 1].total, self._settings.window)
                 error = self._layers[index].back(error, gain) * gate
         return per_code(self._image.n_codes, self._layers, parts)
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {
-            "log_gain": self._log_gain.copy(),
-            "mean": self._mean.copy(),
-            "square": self._square.copy(),
-            "count": self._count.copy(),
-        }
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        log_gain = taken(state, "log_gain", self._log_gain)
-        mean = taken(state, "mean", self._mean)
-        square = taken(state, "square", self._square)
-        self._count = taken(state, "count", self._count)
-        self._log_gain, self._mean, self._square = log_gain, mean, square
-
-
-def gain_parts(error: FloatArray, drive: Drive) -> tuple[FloatArray, FloatArray | None]:
-    """Gradients by the log gain of the excitatory and inhibitory part of each neuron, (N,), summed over the batch."""
-    excitatory: FloatArray = (error * drive.excitatory).sum(axis=0)
-    if drive.inhibitory is None:
-        return excitatory, None
-    return excitatory, (error * drive.inhibitory).sum(axis=0)
 
 
 register(

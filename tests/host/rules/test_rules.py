@@ -30,8 +30,14 @@ from tests.host.rules.toy import (
 
 NAMES = [entry.name for entry in entries()]
 every_rule = pytest.mark.parametrize("name", NAMES)
-every_seeing_rule = pytest.mark.parametrize("name", [name for name in NAMES if name != "perturb"])
+SEEING = [name for name in NAMES if name != "perturb"]
+every_seeing_rule = pytest.mark.parametrize("name", SEEING)
 """Rules that learn from the spikes at the present codes; `perturb` never presents these (test_perturb.py)."""
+every_rule_of_single_neurons = pytest.mark.parametrize("name", [name for name in SEEING if name != "scores"])
+"""Rule `scores` asks for differences between classes, not for every neuron; `test_graded` holds what it learns."""
+WHOLE_LEAD: dict[str, dict[str, float]] = {"scores": {"lead": 2.0}}
+"""Settings under which two classes are right where all neurons of the label's spike and no other: its score then leads
+by twice the mean."""
 
 
 def assert_same_state(found: RuleState, expected: RuleState) -> None:
@@ -147,12 +153,12 @@ def test_a_rule_gets_along_without_dither_or_says_that_it_needs_it(name: str) ->
 def test_no_error_moves_no_code(name: str, seed: int) -> None:
     problem = solved_problem()
     codes = np.random.default_rng(seed).integers(110, 256, problem.image.n_codes).astype(np.uint8)
-    rule = make_rule(name, problem.image, codes)
+    rule = make_rule(name, problem.image, codes, WHOLE_LEAD.get(name, {}))
     assert problem.error(codes) == 0
     np.testing.assert_array_equal(problem.learn(rule, codes, 3), codes)
 
 
-@every_seeing_rule
+@every_rule_of_single_neurons
 @pytest.mark.parametrize("seed", [0, 1])
 def test_learning_solves_an_easy_problem(name: str, seed: int) -> None:
     problem, codes = scrambled_problem(seed)
@@ -190,6 +196,7 @@ def moves_at_a_steady_error(name: str, array: str, values: dict[str, float]) -> 
         ("nt2", "position", "rate_code"),
         ("additive", "position", "rate_code"),
         ("surrogate", "log_gain", "rate"),
+        ("scores", "log_gain", "rate"),
     ],
 )
 def test_the_rate_falls_to_its_end_share_and_stays_there(name: str, array: str, rate: str) -> None:
@@ -249,6 +256,8 @@ OUT_OF_RANGE: dict[str, float | str] = {
     "end_share": 1.5,
     "window": 0.0,
     "slope": -4.0,
+    "lead": 0.0,
+    "decay": -1.0,
     "momentum": 1.0,
     "memory": 1.0,
     "hidden_dither_code": 128,
