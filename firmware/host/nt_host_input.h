@@ -5,9 +5,6 @@
 #include "nt_host_model.h"
 
 #define NT_HOST_PLANES 8u
-/* Inputs whose columns stay in the second-level cache while the rows of a tile pass over them. */
-#define NT_HOST_REACH (NT_HOST_TILE * NT_HOST_STRETCH)
-
 /* Event counts split into planes of bits: row r of plane p is at bits + (p * rows + r) * stride. */
 struct nt_host_input {
     uint8_t *bits;
@@ -21,8 +18,10 @@ struct nt_host_input {
     uint64_t ones;      /* of all rows and planes */
     int by_events;      /* how the sums are to be made */
     uint32_t *words;    /* look-up: per plane and tile, pass by pass, one word per row */
-    uint32_t *lists;    /* events: inputs in order, row by row, plane by plane */
-    uint32_t *segments; /* events: per plane and row, where each reach of inputs begins in `lists`, and the end */
+    uint16_t *lists;    /* events: as struct nt_host_events has them, plane by plane, tile by tile */
+    size_t *starts;     /* events: per plane and tile, where its entries begin in `lists` */
+    struct nt_host_turn *turns; /* events: per plane and tile, `reaches` x rows of the tile */
+    uint32_t reach;
     uint32_t reaches;
 };
 

@@ -13,8 +13,16 @@
 #define NT_HOST_PASS 32u
 /* Rows (samples times steps) worked on at a time. */
 #define NT_HOST_TILE 64u
-/* Columns that one row of a tile fetches for the next reach of inputs. */
-#define NT_HOST_STRETCH 64u
+/* Inputs of a section, whose sums fit 16 bits: 4352 * 15 = 65,280. Their columns of a block (272 KiB) stay in the
+   second-level cache; behind them stands a column of zeros. */
+#define NT_HOST_SECTION 4352u
+#define NT_HOST_SECTION_BYTES ((NT_HOST_SECTION + 1) * (size_t)NT_HOST_COLUMN)
+/* Events are added in groups of columns; what a list lacks to whole groups are entries of the column of zeros. An entry is
+   the number of a column within its section, times NT_HOST_ENTRY. */
+#define NT_HOST_GROUP 8u
+#define NT_HOST_ENTRY 8u
+/* Entries that a list may be read or written beyond its end. */
+#define NT_HOST_LIST_SPARE 128u
 /* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
 #define NT_HOST_STRIP 32u
 #define NT_HOST_CELL 8u
@@ -24,7 +32,7 @@
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {
     uint8_t tables[2][NT_HOST_PASS / 4][16][NT_HOST_BLOCK / 2]; /* of this pass and of the next */
-    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK / 2];
+    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
@@ -80,6 +88,22 @@ struct nt_host_out {
     uint32_t neurons; /* of the block that exist */
 };
 
+/* One row's events in one reach of inputs: `groups` groups of entries of the list from `at` on. */
+struct nt_host_turn {
+    uint32_t at;
+    uint16_t groups;
+    uint16_t row; /* within the tile */
+};
+
+/* Events of a tile of rows in one plane. */
+struct nt_host_events {
+    const uint16_t *list;
+    const struct nt_host_turn *turns; /* section by section, reach by reach within it: all rows, most groups first */
+    size_t inputs; /* of the layer, padded */
+    size_t reach;
+    size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone */
+};
+
 struct nt_host_isa {
     const char *name;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
@@ -92,10 +116,12 @@ struct nt_host_isa {
        inputs per row, pass by pass. */
     void (*lookup_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits, size_t passes,
                        size_t rows, unsigned plane, int positive, int fresh);
-    /* The same for one row, from a list of active inputs; meanwhile fetches the stretch at `next`, or, where that is null,
-       the columns further down the list. */
-    void (*events_add)(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
-                       int positive, const uint8_t *next);
+    /* The same from lists of active inputs. */
+    void (*events_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
+                       const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh);
+    /* Entries of the ones of `bytes` bytes, an even number; bit 0 of the first is input `first`. Gives their number; writes
+       up to NT_HOST_LIST_SPARE beyond them. */
+    size_t (*entries_list)(const uint8_t *bits, size_t bytes, uint32_t first, uint16_t *list);
     void (*noise_draw)(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows);
     void (*neurons_run)(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
                         const struct nt_host_out *out);

@@ -17,6 +17,7 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .ones_count = ones_count,
     .lookup_add = lookup_add,
     .events_add = events_add,
+    .entries_list = entries_list,
     .noise_draw = noise_draw,
     .neurons_run = neurons_run,
     .errors_dot = errors_dot,

@@ -36,9 +36,15 @@ void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes)
     return buffer->data;
 }
 
+size_t nt_host_block_bytes(const struct nt_host_layer *layer)
+{
+    size_t columns = (size_t)layer->passes * NT_HOST_PASS;
+    return (columns + (columns + NT_HOST_SECTION - 1) / NT_HOST_SECTION) * NT_HOST_COLUMN;
+}
+
 static size_t weight_bytes(const struct nt_host_layer *layer)
 {
-    return (size_t)layer->n_blocks * layer->passes * NT_HOST_PASS * NT_HOST_COLUMN;
+    return layer->n_blocks * nt_host_block_bytes(layer);
 }
 
 static size_t strip_bytes(const struct nt_host_layer *layer)

@@ -11,7 +11,7 @@ struct nt_host_layer {
     uint32_t passes;       /* of NT_HOST_PASS inputs */
     uint32_t first_neuron; /* within the image */
     uint32_t refractory;
-    uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns */
+    uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns, and one of zeros behind each section */
     uint8_t *strips;  /* transposed: strips of NT_HOST_STRIP inputs x cells of neurons; null for the first layer */
     uint32_t cells;   /* of a strip */
     uint32_t largest; /* over the inputs: sum of |w| to all neurons, which bounds W^T e */
@@ -25,7 +25,7 @@ struct nt_host_buffer {
     size_t bytes;
 };
 
-enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_SEGMENTS,
+enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS,
        BUFFER_ERRORS, BUFFER_QUADS, BUFFER_DOTS, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
 
 struct nt_host {
@@ -56,6 +56,9 @@ void *nt_host_memory(size_t bytes);
 
 /* At least `bytes` in buffer `index`, its old content lost when it had to grow; null when short. */
 void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes);
+
+/* Bytes of one block of `weight`. */
+size_t nt_host_block_bytes(const struct nt_host_layer *layer);
 
 /* Fills `weight`, `strips` and `largest` of a layer from its rows. */
 void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight);

@@ -65,14 +65,19 @@ static void columns_pack(const struct nt_host_layer *layer, const int8_t *weight
 
 static void blocks_pack(const struct nt_host_layer *layer, const int8_t *weight)
 {
-    size_t columns = (size_t)layer->passes * NT_HOST_PASS;
-    for (uint32_t block = 0; block < layer->n_blocks; block++) {
-        uint8_t *out = layer->weight + block * columns * NT_HOST_COLUMN;
-        uint32_t input = 0;
-        for (; input < layer->n_inputs; input += 8)
-            columns_pack(layer, weight, block, input, out + (size_t)input * NT_HOST_COLUMN);
-        memset(out + (size_t)input * NT_HOST_COLUMN, 0x88, (columns - input) * NT_HOST_COLUMN);
-    }
+    uint32_t columns = layer->passes * NT_HOST_PASS;
+    uint8_t *out = layer->weight;
+    for (uint32_t block = 0; block < layer->n_blocks; block++)
+        for (uint32_t first = 0; first < columns; first += NT_HOST_SECTION) {
+            uint32_t end = columns - first < NT_HOST_SECTION ? columns : first + NT_HOST_SECTION;
+            for (uint32_t input = first; input < end; input += 8, out += 8 * NT_HOST_COLUMN)
+                if (input < layer->n_inputs)
+                    columns_pack(layer, weight, block, input, out);
+                else
+                    memset(out, 0x88, 8 * NT_HOST_COLUMN);
+            memset(out, 0, NT_HOST_COLUMN);
+            out += NT_HOST_COLUMN;
+        }
 }
 
 /* One cell: eight neurons above, NT_HOST_STRIP inputs; neuron q in the low nibbles of byte 4 j + q, q + 4 in the high
