@@ -21,6 +21,8 @@ struct nt_host_input {
     uint16_t *lists;    /* events: as struct nt_host_events has them, plane by plane, tile by tile */
     size_t *starts;     /* events: per plane and tile, where its entries begin in `lists` */
     struct nt_host_turn *turns; /* events: per plane and tile, `reaches` x rows of the tile */
+    size_t lines;       /* events: as struct nt_host_events has them */
+    int is_scattered;
     uint32_t reach;
     uint32_t reaches;
 };

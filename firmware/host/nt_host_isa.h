@@ -21,8 +21,8 @@
    the number of a column within its section, times NT_HOST_ENTRY. */
 #define NT_HOST_GROUP 8u
 #define NT_HOST_ENTRY 8u
-/* Entries that a list may be read or written beyond its end. */
-#define NT_HOST_LIST_SPARE 128u
+/* Entries that a list may be read or written beyond its end, 16 of them written. */
+#define NT_HOST_LIST_SPARE 144u
 /* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
 #define NT_HOST_STRIP 32u
 #define NT_HOST_CELL 8u
@@ -101,7 +101,9 @@ struct nt_host_events {
     const struct nt_host_turn *turns; /* section by section, reach by reach within it: all rows, most groups first */
     size_t inputs; /* of the layer, padded */
     size_t reach;
-    size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone */
+    size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone, */
+    size_t ahead; /* columns so far down its list: they come from memory */
+    int is_scattered; /* lists are not in order */
 };
 
 struct nt_host_isa {
