@@ -4,7 +4,8 @@
 
 #include "nt_host_model.h"
 
-#define NT_HOST_PLANES 8u
+/* Powers of two with both signs. */
+#define NT_HOST_PLANES 64u
 /* Event counts split into planes of bits: row r of plane p is at bits + (p * rows + r) * stride. */
 struct nt_host_input {
     uint8_t *bits;
@@ -12,6 +13,7 @@ struct nt_host_input {
     uint32_t rows;
     uint32_t repeat;    /* time steps that each row serves */
     uint32_t n_planes;
+    uint32_t n_negative; /* of the planes: the first ones, to be taken away */
     uint8_t planes[NT_HOST_PLANES]; /* the power of two of each plane */
     uint32_t *offset;   /* per row: 8 * events */
     uint32_t most;      /* the largest offset: |sum| of every neuron stays below it */
@@ -33,6 +35,10 @@ int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const 
 
 /* Counts the events of `input`, whose bits are those of a layer. 0, or a negative error. */
 int nt_host_input_count(struct nt_host *host, struct nt_host_input *input);
+
+/* Lays out `rows` rows of errors, `stride` apart, as input of the transposed layer `back`. 0, or a negative error. */
+int nt_host_input_errors(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *back,
+                         const int32_t *errors, size_t stride, uint32_t rows);
 
 /* Chooses how `layer` makes its sums and lays the events out for that. 0, or a negative error. */
 int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,

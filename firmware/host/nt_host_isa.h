@@ -23,12 +23,6 @@
 #define NT_HOST_ENTRY 8u
 /* Entries that a list may be read or written beyond its end, 16 of them written. */
 #define NT_HOST_LIST_SPARE 144u
-/* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
-#define NT_HOST_STRIP 32u
-#define NT_HOST_CELL 8u
-/* Rows of errors that share a load of weights. */
-#define NT_HOST_ERROR_ROWS 8u
-
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {
     uint8_t tables[2][NT_HOST_PASS / 4][16][NT_HOST_BLOCK / 2]; /* of this pass and of the next */
@@ -127,11 +121,11 @@ struct nt_host_isa {
     void (*noise_draw)(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows);
     void (*neurons_run)(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
                         const struct nt_host_out *out);
-    /* dot[row][below] = sum over `above` neurons of (w + 8) * error, for one strip of the transposed weights and one
-       group of error rows: for every 4 neurons above, 4 bytes of each row. `above` is a multiple of NT_HOST_CELL. */
-    void (*errors_dot)(int32_t *dot, const uint8_t *strip, const int8_t *errors, size_t above);
-    /* Digit `digit` (to base 256, -128..127) of one row's errors, spread as errors_dot wants them. */
-    void (*errors_spread)(int8_t *out, const int32_t *errors, size_t count, unsigned digit);
+    /* Errors as sums of powers of two, those to add and those to take away; ORs what bits they have into `used`. */
+    void (*errors_digits)(const int32_t *errors, size_t count, uint32_t *positive, uint32_t *negative, uint32_t *used);
+    /* Eight bits of each word from bit `shift` on. */
+    void (*words_narrow)(const uint32_t *words, size_t count, unsigned shift, uint8_t *bytes);
+    void (*sums_negate)(uint32_t *sum, size_t count);
     /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
     uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count);

@@ -243,6 +243,8 @@ static void lookup_sums(const struct nt_host *host, const struct nt_host_input *
         const uint32_t *words = input->words + ((size_t)p * input->rows + first) * layer->passes;
         host->isa->lookup_add(lane, sum, weight, words, layer->passes, rows, input->planes[p], positive,
                               p == 0);
+        if (p + 1 == input->n_negative)
+            host->isa->sums_negate(sum, (size_t)rows * NT_HOST_BLOCK);
     }
 }
 
@@ -259,6 +261,8 @@ static void events_sums(const struct nt_host *host, const struct nt_host_input *
         events.list = input->lists + input->starts[p * tiles_of(input) + first / NT_HOST_TILE];
         events.turns = input->turns + ((size_t)p * input->rows + first) * input->reaches;
         host->isa->events_add(lane, sum, weight, &events, rows, input->planes[p], positive, p == 0);
+        if (p + 1 == input->n_negative)
+            host->isa->sums_negate(sum, (size_t)rows * NT_HOST_BLOCK);
     }
 }
 

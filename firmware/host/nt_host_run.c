@@ -161,12 +161,17 @@ static int any_point_is_split(const struct layer_run *run)
     return 0;
 }
 
-static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
+uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns)
 {
-    double work = nt_host_input_cost(run->input, run->layer) * run->layer->n_blocks * (1 + run->is_split);
-    uint32_t most = (uint32_t)(work / THREAD_NS);
+    uint32_t most = (uint32_t)(cost_ns / THREAD_NS);
     uint32_t threads = most < options->threads ? most : options->threads;
     return threads < 1 ? 1 : threads;
+}
+
+static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
+{
+    return nt_host_threads(options,
+                           nt_host_input_cost(run->input, run->layer) * run->layer->n_blocks * (1 + run->is_split));
 }
 
 /* The raster of the layer just run becomes the input of the next. */
