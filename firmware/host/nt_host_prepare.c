@@ -161,25 +161,54 @@ static void turns_sort(struct nt_host_turn *turns, uint32_t rows)
         turns[place[most - before[r].groups]++] = before[r];
 }
 
-/* Gives the end of the tile's entries. */
-static size_t tile_list(const struct nt_host *host, const struct nt_host_input *input, size_t columns,
-                        const uint8_t *bits, uint32_t rows, struct nt_host_turn *turns, uint16_t *list)
+/* Where the lists of a tile come from and go to. */
+struct listing {
+    const struct nt_host *host;
+    const struct nt_host_input *input;
+    size_t columns;    /* of the layer */
+    uint16_t *scratch; /* for one reach of all rows */
+};
+
+/* One reach of all rows, into `list` in the order of their turns. Gives the number of entries. */
+static size_t reach_list(const struct listing *from, const uint8_t *bits, uint32_t rows, size_t first, size_t inputs,
+                         struct nt_host_turn *turns, uint16_t *list)
+{
+    const struct nt_host_input *input = from->input;
+    size_t reach = inputs - first < input->reach ? inputs - first : input->reach;
+    size_t filled = 0;
+    size_t at = 0;
+    for (uint32_t r = 0; r < rows; r++) {
+        uint16_t *own = from->scratch + filled;
+        size_t count = row_list(from->host, bits + r * input->stride, reach / 8, first, inputs, own);
+        if (input->is_scattered && count != 0)
+            list_scatter(own, count);
+        turns[r] = (struct nt_host_turn){(uint32_t)filled, (uint16_t)(count / NT_HOST_GROUP), (uint16_t)r};
+        filled += count;
+    }
+    if (rows > 1)
+        turns_sort(turns, rows);
+    for (uint32_t r = 0; r < rows; r++) {
+        size_t count = (size_t)turns[r].groups * NT_HOST_GROUP;
+        memcpy(list + at, from->scratch + turns[r].at, count * sizeof *list);
+        turns[r].at = (uint32_t)at;
+        at += count;
+    }
+    return at;
+}
+
+/* Gives the number of the tile's entries. */
+static size_t tile_list(const struct listing *from, const uint8_t *bits, uint32_t rows, struct nt_host_turn *turns,
+                        uint16_t *list)
 {
     size_t at = 0;
-    for (size_t section = 0; section < columns; section += NT_HOST_SECTION) {
-        size_t inputs = columns - section < NT_HOST_SECTION ? columns - section : NT_HOST_SECTION;
-        for (size_t first = 0; first < inputs; first += input->reach, turns += rows) {
-            size_t reach = inputs - first < input->reach ? inputs - first : input->reach;
-            for (uint32_t r = 0; r < rows; r++) {
-                const uint8_t *own = bits + r * input->stride + (section + first) / 8;
-                size_t count = row_list(host, own, reach / 8, first, inputs, list + at);
-                if (input->is_scattered && count != 0)
-                    list_scatter(list + at, count);
-                turns[r] = (struct nt_host_turn){(uint32_t)at, (uint16_t)(count / NT_HOST_GROUP), (uint16_t)r};
-                at += count;
-            }
-            if (rows > 1)
-                turns_sort(turns, rows);
+    for (size_t section = 0; section < from->columns; section += NT_HOST_SECTION) {
+        size_t left = from->columns - section;
+        size_t inputs = left < NT_HOST_SECTION ? left : NT_HOST_SECTION;
+        for (size_t first = 0; first < inputs; first += from->input->reach, turns += rows) {
+            size_t count = reach_list(from, bits + (section + first) / 8, rows, first, inputs, turns, list + at);
+            for (uint32_t r = 0; r < rows; r++)
+                turns[r].at += (uint32_t)at;
+            at += count;
         }
     }
     return at;
@@ -205,7 +234,11 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
     input->lists = nt_host_buffer_reserve(host, BUFFER_LISTS, entries * sizeof *input->lists);
     input->starts = nt_host_buffer_reserve(host, BUFFER_TURNS, tiles * sizeof *input->starts +
                                                                    rows * input->reaches * sizeof *input->turns);
-    if (!input->lists || !input->starts)
+    size_t widest = input->rows < NT_HOST_TILE ? input->rows : NT_HOST_TILE;
+    size_t scratch = widest * (input->reach + NT_HOST_GROUP) + NT_HOST_LIST_SPARE;
+    struct listing from = {host, input, columns_of(layer), 0};
+    from.scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, scratch * sizeof *from.scratch);
+    if (!input->lists || !input->starts || !from.scratch)
         return NT_ERROR_SPACE;
     input->turns = (struct nt_host_turn *)(input->starts + tiles);
     size_t at = 0;
@@ -215,9 +248,8 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
             uint32_t left = input->rows - first;
             size_t row = (size_t)p * input->rows + first;
             input->starts[tile++] = at;
-            at += tile_list(host, input, columns_of(layer), input->bits + row * input->stride,
-                            left < NT_HOST_TILE ? left : NT_HOST_TILE, input->turns + row * input->reaches,
-                            input->lists + at);
+            at += tile_list(&from, input->bits + row * input->stride, left < NT_HOST_TILE ? left : NT_HOST_TILE,
+                            input->turns + row * input->reaches, input->lists + at);
         }
     /* What is fetched at the end of a block's only row is the beginning of the next one's. */
     memset(input->lists + at, 0, NT_HOST_LIST_SPARE * sizeof *input->lists);
