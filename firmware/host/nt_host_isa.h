@@ -53,6 +53,7 @@ struct nt_host_cells {
     int32_t refractory;
     int is_split;     /* some gain_exc differs from gain_inh */
     int drive_fits;   /* no product of sum and gain leaves 32 bits in this run */
+    int membrane_fits; /* nor does a sum of the drives of all steps */
     int leak_is_even; /* every leak is the same shift, or none (mask 0), and nothing is refractory */
     int32_t leak_shift;
     int32_t leak_mask;
@@ -62,7 +63,10 @@ struct nt_host_cells {
 struct nt_host_rows {
     const uint32_t *sum;
     const uint32_t *positive;
-    const int32_t *draw;      /* one row per time step, or null */
+    const int32_t *draw;      /* one row per time step; null: drawn where it matters */
+    uint64_t noise_key;
+    uint64_t time;            /* of the first row, as the noise counts */
+    uint32_t neuron;          /* first of the block, within the layer */
     const uint32_t *offset;   /* per row of `sum`: 8 * events */
     uint32_t count;
     uint32_t repeat;

@@ -12,6 +12,7 @@ import pytest
 
 from nt_model.core import KERNELS, CoreEngine, HostOptions
 from nt_model.core_host import HOST_KERNELS, PATHS, HostArray, chosen_kernel, dot_peak, memory_read
+from nt_model.core_values import Results
 from nt_model.engine import NumpyEngine
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import Image
@@ -105,6 +106,24 @@ def test_inputs_that_stay_over_time_are_summed_once(kernel: str, chip: str) -> N
     x = np.repeat(build_events(5, "counts", image, 7, 1), 200, axis=1)
     ours = CoreEngine(image, kernel=kernel).forward(operating, x, 11)
     assert differing(ours, NumpyEngine(image).forward(operating, x, 11), FORWARD) == []
+
+
+@pytest.mark.parametrize("noise", [0, 1, 300, 65535])
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("kernel", HERE)
+def test_counts_alone_are_those_of_the_golden_model(kernel: str, steps: int, noise: int) -> None:
+    """Without membranes, noise is drawn only for neurons that it can reach, and no membrane is kept to saturate."""
+    image = build_image(choice_of((300, 150, 9), thresholds="reached"))
+    layers = (dataclasses.replace(one, noise_q8=np.full_like(one.noise_q8, noise)) for one in nominal(image).layers)
+    operating = Operating(tuple(layers))
+    x = build_events(5, "binary", image, 70, steps)
+    array = CoreEngine(image, kernel=kernel).array
+    assert isinstance(array, HostArray)
+    results = Results(np.empty((1, len(x), image.n_neurons), np.uint8), None)
+    array.prepared([operating], x, 2**41, results)()
+    expected = np.concatenate(NumpyEngine(image).forward(operating, x, 2**41).counts, axis=1)
+    assert np.array_equal(results.counts[0], expected)
+    assert 0 < expected.sum() < steps * expected.size
 
 
 @pytest.mark.parametrize("threads", [1, 2])
