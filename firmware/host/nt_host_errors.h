@@ -1,11 +1,8 @@
-/* W^T e with errors of 8 bits, eight rows and 32 neurons below at a time; private to the kernels. */
+/* Errors as planes of digits, and gates; private to the kernels. */
 #ifndef NT_HOST_ERRORS_H
 #define NT_HOST_ERRORS_H
 
 #include "nt_host_vector.h"
-
-#define STRIP_VECTORS (4 * NT_HOST_STRIP / NT_VECTOR_BYTES)
-#define CELL_BYTES (4 * NT_HOST_STRIP)
 
 /* Adds to every 32-bit lane the four products of its bytes: weights 1..15 with errors -128..127, exact. */
 NT_INLINE ints_v quads_add(ints_v sum, bytes_v weights, bytes_v errors)
@@ -30,76 +27,39 @@ NT_INLINE ints_v quads_add(ints_v sum, bytes_v weights, bytes_v errors)
 #endif
 }
 
-NT_INLINE bytes_v quad_broadcast(const int8_t *errors)
+/* Signed digits of which no two neighbours are set: a third of them, not half (G. W. Reitwiesner, Advances in Computers 1,
+   1960). Errors come from a third to a fifth of the neurons, so that sums over the set digits beat products of all. */
+static void errors_digits(const int32_t *errors, size_t count, uint32_t *positive, uint32_t *negative, uint32_t *used)
 {
-    uint32_t quad;
-    __builtin_memcpy(&quad, errors, sizeof quad);
-    return (bytes_v)((words_v){0} + quad);
-}
-
-/* Rows and vectors are few enough for the registers: with more of them GCC 12 spills. */
-NT_INLINE void errors_dot_as(int32_t *dot, const uint8_t *strip, const int8_t *errors, size_t above, size_t first_row,
-                             size_t rows, size_t first, size_t vectors)
-{
-    ints_v sum[NT_HOST_ERROR_ROWS][STRIP_VECTORS];
-#pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (size_t v = 0; v < vectors; v++)
-            sum[r][v] = (ints_v){0};
-    for (size_t i = 0; i < above; i += NT_HOST_CELL, strip += CELL_BYTES) {
-        const int8_t *quads = errors + i * NT_HOST_ERROR_ROWS + 4 * first_row;
-#pragma GCC unroll 2
-        for (unsigned half = 0; half < 2; half++) {
-            bytes_v weights[STRIP_VECTORS];
-#pragma GCC unroll 8
-            for (size_t v = 0; v < vectors; v++) {
-                bytes_v packed = bytes_load(strip + (first + v) * NT_VECTOR_BYTES);
-                weights[v] = half == 0 ? packed & 15 : (bytes_v)((halves_v)packed >> 4) & 15;
-            }
-#pragma GCC unroll 8
-            for (size_t r = 0; r < rows; r++) {
-                bytes_v quad = quad_broadcast(quads + half * 4 * NT_HOST_ERROR_ROWS + 4 * r);
-#pragma GCC unroll 8
-                for (size_t v = 0; v < vectors; v++)
-                    sum[r][v] = quads_add(sum[r][v], weights[v], quad);
-            }
-        }
+    uint32_t used_positive = 0;
+    uint32_t used_negative = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t sign = (uint32_t)(errors[i] >> 31);
+        uint32_t size = ((uint32_t)errors[i] ^ sign) - sign;
+        uint32_t half = size >> 1;
+        uint32_t whole = size + half;
+        uint32_t set = half ^ whole;
+        uint32_t plus = whole & set;
+        uint32_t minus = half & set;
+        positive[i] = (plus & ~sign) | (minus & sign);
+        negative[i] = (minus & ~sign) | (plus & sign);
+        used_positive |= positive[i];
+        used_negative |= negative[i];
     }
-#pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (size_t v = 0; v < vectors; v++)
-            vector_store(dot + (first_row + r) * NT_HOST_STRIP + (first + v) * LANES, (bytes_v)sum[r][v]);
+    used[0] |= used_positive;
+    used[1] |= used_negative;
 }
 
-#define DOT_ROWS (NT_VECTOR_BYTES == 64 ? NT_HOST_ERROR_ROWS : 4u)
-
-static void errors_dot(int32_t *dot, const uint8_t *strip, const int8_t *errors, size_t above)
+static void words_narrow(const uint32_t *words, size_t count, unsigned shift, uint8_t *bytes)
 {
-    for (size_t row = 0; row < NT_HOST_ERROR_ROWS; row += DOT_ROWS)
-        for (size_t first = 0; first < STRIP_VECTORS; first += 2)
-            errors_dot_as(dot, strip, errors, above, row, DOT_ROWS, first, 2);
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(words[i] >> shift);
 }
 
-/* Digit `digit` of errors up to 0x7F7F7F7F: adding 128 before each shift rounds as taking off -128..127 does. */
-NT_INLINE ints_v errors_digit(ints_v errors, unsigned digit)
+static void sums_negate(uint32_t *sum, size_t count)
 {
-    for (unsigned k = 0; k < digit; k++)
-        errors = (errors + 128) >> 8;
-    return errors;
-}
-
-/* Four neurons' bytes of one row stand together, those of the next row behind them. */
-static void errors_spread(int8_t *out, const int32_t *errors, size_t count, unsigned digit)
-{
-    for (size_t i = 0; i < count; i += LANES) {
-        uint32_t quads[LANES / 4];
-        lane_bytes_v bytes = __builtin_convertvector(errors_digit(ints_load(errors + i), digit), lane_bytes_v);
-        __builtin_memcpy(quads, &bytes, sizeof bytes);
-        for (size_t k = 0; k < LANES / 4 && i + 4 * k < count; k++)
-            __builtin_memcpy(out + (i / 4 + k) * 4 * NT_HOST_ERROR_ROWS, &quads[k], 4);
-    }
+    for (size_t i = 0; i < count; i++)
+        sum[i] = 0u - sum[i];
 }
 
 NT_INLINE uint32_t errors_gate_as(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
@@ -119,8 +79,8 @@ NT_INLINE uint32_t errors_gate_as(int32_t *error, const int32_t *dot, int32_t of
 static uint32_t errors_gate(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count)
 {
-    if (count == NT_HOST_STRIP)
-        return errors_gate_as(error, dot, offset, plus, minus, total, NT_HOST_STRIP);
+    if (count == NT_HOST_BLOCK)
+        return errors_gate_as(error, dot, offset, plus, minus, total, NT_HOST_BLOCK);
     return errors_gate_as(error, dot, offset, plus, minus, total, count);
 }
 

@@ -16,12 +16,17 @@ static int steps_repeat(const uint8_t *events, uint32_t samples, uint32_t steps,
     return 1;
 }
 
-static void planes_find(struct nt_host_input *input, uint8_t used)
+/* Adds a plane for every bit of `used`. */
+static void planes_find(struct nt_host_input *input, uint32_t used)
 {
-    input->n_planes = 0;
-    for (unsigned plane = 0; plane < NT_HOST_PLANES; plane++)
+    for (unsigned plane = 0; plane < 32; plane++)
         if (used >> plane & 1)
             input->planes[input->n_planes++] = (uint8_t)plane;
+}
+
+static size_t stride_of(const struct nt_host_layer *layer)
+{
+    return ((size_t)layer->passes * (NT_HOST_PASS / 8) + 15) / 16 * 16;
 }
 
 int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const uint8_t *events, uint32_t samples,
@@ -32,7 +37,8 @@ int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const 
     int repeats = steps_repeat(events, samples, steps, row);
     input->repeat = repeats ? steps : 1;
     input->rows = repeats ? samples : samples * steps;
-    input->stride = ((size_t)layer->passes * (NT_HOST_PASS / 8) + 15) / 16 * 16;
+    input->stride = stride_of(layer);
+    input->n_planes = 0;
     planes_find(input, host->isa->bytes_or(events, (size_t)samples * steps * row));
     size_t bytes = input->n_planes * input->rows * input->stride;
     input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, bytes);
@@ -66,4 +72,62 @@ int nt_host_input_count(struct nt_host *host, struct nt_host_input *input)
         input->most = 8 * events > input->most ? 8 * events : input->most;
     }
     return NT_OK;
+}
+
+/* Planes `first` to `end` - 1 of one row, whose digits are `words`. */
+static void digit_planes_fill(const struct nt_host *host, const struct nt_host_input *input, const uint32_t *words,
+                              uint32_t inputs, uint32_t row, uint32_t first, uint32_t end, uint8_t *bytes)
+{
+    unsigned loaded = 32;
+    for (uint32_t p = first; p < end; p++) {
+        unsigned plane = input->planes[p];
+        uint8_t *bits = input->bits + ((size_t)p * input->rows + row) * input->stride;
+        size_t written = (inputs + 7) / 8;
+        if (plane / 8 != loaded)
+            host->isa->words_narrow(words, inputs, plane / 8 * 8, bytes);
+        loaded = plane / 8;
+        host->isa->bits_pack(bytes, inputs, plane % 8, bits);
+        memset(bits + written, 0, input->stride - written);
+    }
+}
+
+/* 8 times the sum of each row's errors, in 32 bits that wrap as the sums do. */
+static void error_offsets(const struct nt_host_input *input, uint32_t inputs, const int32_t *errors, size_t stride)
+{
+    for (uint32_t r = 0; r < input->rows; r++) {
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < inputs; i++)
+            sum += (uint32_t)errors[r * stride + i];
+        input->offset[r] = 8 * sum;
+    }
+}
+
+int nt_host_input_errors(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *back,
+                         const int32_t *errors, size_t stride, uint32_t rows)
+{
+    size_t inputs = back->n_inputs;
+    size_t words = (size_t)rows * inputs;
+    uint32_t used[2] = {0, 0};
+    uint32_t *positive = nt_host_buffer_reserve(host, BUFFER_DIGITS, 2 * words * sizeof *positive + inputs);
+    if (!positive)
+        return NT_ERROR_SPACE;
+    uint32_t *negative = positive + words;
+    uint8_t *bytes = (uint8_t *)(negative + words);
+    for (uint32_t r = 0; r < rows; r++)
+        host->isa->errors_digits(errors + r * stride, inputs, positive + r * inputs, negative + r * inputs, used);
+    *input = (struct nt_host_input){.rows = rows, .repeat = 1, .stride = stride_of(back)};
+    planes_find(input, used[1]);
+    input->n_negative = input->n_planes;
+    planes_find(input, used[0]);
+    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * rows * input->stride);
+    if (!input->bits)
+        return NT_ERROR_SPACE;
+    for (uint32_t r = 0; r < rows; r++) {
+        digit_planes_fill(host, input, negative + r * inputs, back->n_inputs, r, 0, input->n_negative, bytes);
+        digit_planes_fill(host, input, positive + r * inputs, back->n_inputs, r, input->n_negative, input->n_planes, bytes);
+    }
+    int result = nt_host_input_count(host, input);
+    if (result == NT_OK)
+        error_offsets(input, back->n_inputs, errors, stride);
+    return result;
 }

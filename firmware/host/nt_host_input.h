@@ -4,10 +4,8 @@
 
 #include "nt_host_model.h"
 
-#define NT_HOST_PLANES 8u
-/* Inputs whose columns stay in the second-level cache while the rows of a tile pass over them. */
-#define NT_HOST_REACH (NT_HOST_TILE * NT_HOST_STRETCH)
-
+/* Powers of two with both signs. */
+#define NT_HOST_PLANES 64u
 /* Event counts split into planes of bits: row r of plane p is at bits + (p * rows + r) * stride. */
 struct nt_host_input {
     uint8_t *bits;
@@ -15,14 +13,19 @@ struct nt_host_input {
     uint32_t rows;
     uint32_t repeat;    /* time steps that each row serves */
     uint32_t n_planes;
+    uint32_t n_negative; /* of the planes: the first ones, to be taken away */
     uint8_t planes[NT_HOST_PLANES]; /* the power of two of each plane */
     uint32_t *offset;   /* per row: 8 * events */
     uint32_t most;      /* the largest offset: |sum| of every neuron stays below it */
     uint64_t ones;      /* of all rows and planes */
     int by_events;      /* how the sums are to be made */
     uint32_t *words;    /* look-up: per plane and tile, pass by pass, one word per row */
-    uint32_t *lists;    /* events: inputs in order, row by row, plane by plane */
-    uint32_t *segments; /* events: per plane and row, where each reach of inputs begins in `lists`, and the end */
+    uint16_t *lists;    /* events: as struct nt_host_events has them, plane by plane, tile by tile */
+    size_t *starts;     /* events: per plane and tile, where its entries begin in `lists` */
+    struct nt_host_turn *turns; /* events: per plane and tile, `reaches` x rows of the tile */
+    size_t lines;       /* events: as struct nt_host_events has them */
+    int is_scattered;
+    uint32_t reach;
     uint32_t reaches;
 };
 
@@ -32,6 +35,10 @@ int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const 
 
 /* Counts the events of `input`, whose bits are those of a layer. 0, or a negative error. */
 int nt_host_input_count(struct nt_host *host, struct nt_host_input *input);
+
+/* Lays out `rows` rows of errors, `stride` apart, as input of the transposed layer `back`. 0, or a negative error. */
+int nt_host_input_errors(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *back,
+                         const int32_t *errors, size_t stride, uint32_t rows);
 
 /* Chooses how `layer` makes its sums and lays the events out for that. 0, or a negative error. */
 int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,

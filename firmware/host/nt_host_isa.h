@@ -13,18 +13,20 @@
 #define NT_HOST_PASS 32u
 /* Rows (samples times steps) worked on at a time. */
 #define NT_HOST_TILE 64u
-/* Columns that one row of a tile fetches for the next reach of inputs. */
-#define NT_HOST_STRETCH 64u
-/* Neurons below in a strip of the transposed weights, and neurons above in one of its cells of 128 bytes. */
-#define NT_HOST_STRIP 32u
-#define NT_HOST_CELL 8u
-/* Rows of errors that share a load of weights. */
-#define NT_HOST_ERROR_ROWS 8u
-
+/* Inputs of a section, whose sums fit 16 bits: 4352 * 15 = 65,280. Their columns of a block (272 KiB) stay in the
+   second-level cache; behind them stands a column of zeros. */
+#define NT_HOST_SECTION 4352u
+#define NT_HOST_SECTION_BYTES ((NT_HOST_SECTION + 1) * (size_t)NT_HOST_COLUMN)
+/* Events are added in groups of columns; what a list lacks to whole groups are entries of the column of zeros. An entry is
+   the number of a column within its section, times NT_HOST_ENTRY. */
+#define NT_HOST_GROUP 8u
+#define NT_HOST_ENTRY 8u
+/* Entries that a list may be read or written beyond its end, 16 of them written. */
+#define NT_HOST_LIST_SPARE 144u
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {
     uint8_t tables[2][NT_HOST_PASS / 4][16][NT_HOST_BLOCK / 2]; /* of this pass and of the next */
-    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK / 2];
+    uint16_t halves[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
@@ -51,6 +53,7 @@ struct nt_host_cells {
     int32_t refractory;
     int is_split;     /* some gain_exc differs from gain_inh */
     int drive_fits;   /* no product of sum and gain leaves 32 bits in this run */
+    int membrane_fits; /* nor does a sum of the drives of all steps */
     int leak_is_even; /* every leak is the same shift, or none (mask 0), and nothing is refractory */
     int32_t leak_shift;
     int32_t leak_mask;
@@ -60,7 +63,10 @@ struct nt_host_cells {
 struct nt_host_rows {
     const uint32_t *sum;
     const uint32_t *positive;
-    const int32_t *draw;      /* one row per time step, or null */
+    const int32_t *draw;      /* one row per time step; null: drawn where it matters */
+    uint64_t noise_key;
+    uint64_t time;            /* of the first row, as the noise counts */
+    uint32_t neuron;          /* first of the block, within the layer */
     const uint32_t *offset;   /* per row of `sum`: 8 * events */
     uint32_t count;
     uint32_t repeat;
@@ -80,6 +86,24 @@ struct nt_host_out {
     uint32_t neurons; /* of the block that exist */
 };
 
+/* One row's events in one reach of inputs: `groups` groups of entries of the list from `at` on. */
+struct nt_host_turn {
+    uint32_t at;
+    uint16_t groups;
+    uint16_t row; /* within the tile */
+};
+
+/* Events of a tile of rows in one plane. */
+struct nt_host_events {
+    const uint16_t *list;
+    const struct nt_host_turn *turns; /* section by section, reach by reach within it: all rows, most groups first */
+    size_t inputs; /* of the layer, padded */
+    size_t reach;
+    size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone, */
+    size_t ahead; /* columns so far down its list: they come from memory */
+    int is_scattered; /* lists are not in order */
+};
+
 struct nt_host_isa {
     const char *name;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
@@ -92,18 +116,20 @@ struct nt_host_isa {
        inputs per row, pass by pass. */
     void (*lookup_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits, size_t passes,
                        size_t rows, unsigned plane, int positive, int fresh);
-    /* The same for one row, from a list of active inputs; meanwhile fetches the stretch at `next`, or, where that is null,
-       the columns further down the list. */
-    void (*events_add)(uint32_t *sum, const uint8_t *block, const uint32_t *inputs, size_t count, unsigned plane,
-                       int positive, const uint8_t *next);
+    /* The same from lists of active inputs. */
+    void (*events_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
+                       const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh);
+    /* Entries of the ones of `bytes` bytes, an even number; bit 0 of the first is input `first`. Gives their number; writes
+       up to NT_HOST_LIST_SPARE beyond them. */
+    size_t (*entries_list)(const uint8_t *bits, size_t bytes, uint32_t first, uint16_t *list);
     void (*noise_draw)(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows);
     void (*neurons_run)(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
                         const struct nt_host_out *out);
-    /* dot[row][below] = sum over `above` neurons of (w + 8) * error, for one strip of the transposed weights and one
-       group of error rows: for every 4 neurons above, 4 bytes of each row. `above` is a multiple of NT_HOST_CELL. */
-    void (*errors_dot)(int32_t *dot, const uint8_t *strip, const int8_t *errors, size_t above);
-    /* Digit `digit` (to base 256, -128..127) of one row's errors, spread as errors_dot wants them. */
-    void (*errors_spread)(int8_t *out, const int32_t *errors, size_t count, unsigned digit);
+    /* Errors as sums of powers of two, those to add and those to take away; ORs what bits they have into `used`. */
+    void (*errors_digits)(const int32_t *errors, size_t count, uint32_t *positive, uint32_t *negative, uint32_t *used);
+    /* Eight bits of each word from bit `shift` on. */
+    void (*words_narrow)(const uint32_t *words, size_t count, unsigned shift, uint8_t *bytes);
+    void (*sums_negate)(uint32_t *sum, size_t count);
     /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
     uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count);

@@ -1,17 +1,10 @@
-/* Learning step of rule `dmn` on a whole batch: errors as signed bytes times the transposed weights, exact in 32 bits. */
+/* Learning step of rule `dmn` on a whole batch: errors as digits times the transposed weights, exact in 32 bits. */
 #include <string.h>
 
 #include "nt_error.h"
-#include "nt_host_model.h"
+#include "nt_host_input.h"
 
-/* Largest magnitude that four digits of -128..127 hold. */
-#define DIGITS_MAX INT32_C(0x7F7F7F7F)
-#define ROWS NT_HOST_ERROR_ROWS
-#define STRIP NT_HOST_STRIP
-/* Multiply-adds that a second thread must have to pay for its start. */
-#define THREAD_WORK 10e6
-
-/* Errors of one layer: `rows` (a multiple of ROWS) x `stride`, zero beyond samples and neurons. */
+/* Errors of one layer: samples x `stride`. */
 struct errors {
     int32_t *values;
     size_t stride;
@@ -21,17 +14,14 @@ struct errors {
 
 struct descent {
     const struct nt_host *host;
-    const struct nt_host_layer *above;
-    uint32_t samples;
-    uint32_t digits;
-    const struct errors *from;
+    const struct nt_host_layer *back;
+    const struct nt_host_input *input;
     struct errors *to;
-    const int8_t *quads; /* digit, group of rows, four neurons, row */
-    const int32_t *offset; /* per row: 8 * sum of its errors */
     const uint8_t *plus; /* of the layer below, first sample */
     const uint8_t *minus;
-    int64_t *total; /* of the layer below */
-    uint32_t *sizes; /* per strip */
+    int64_t *total;  /* of the layer below */
+    uint32_t *sizes; /* per block */
+    struct nt_host_lane *lanes;
 };
 
 static size_t rounded_up(size_t count, size_t unit)
@@ -44,7 +34,6 @@ static void output_errors(const struct nt_host *host, struct errors *errors, con
                           const int64_t *labels, uint32_t samples, int64_t *total)
 {
     size_t first = host->n_neurons - errors->neurons;
-    memset(errors->values, 0, rounded_up(samples, ROWS) * errors->stride * sizeof *errors->values);
     errors->sizes = 0;
     for (uint32_t b = 0; b < samples; b++) {
         const uint8_t *up = plus + (size_t)b * host->n_neurons + first;
@@ -60,89 +49,54 @@ static void output_errors(const struct nt_host *host, struct errors *errors, con
     }
 }
 
-static uint32_t digits_of(uint32_t sizes)
-{
-    uint32_t digits = 1;
-    for (uint32_t limit = 127; sizes > limit && digits < 4; digits++)
-        limit = limit << 8 | 127;
-    return digits;
-}
-
-/* One strip of neurons below, all rows. */
-static void strip_run(void *context, uint32_t strip, uint32_t lane)
+/* One block of neurons below, all rows. */
+static void block_descend(void *context, uint32_t block, uint32_t lane_index)
 {
     const struct descent *descent = context;
-    const struct nt_host_isa *isa = descent->host->isa;
-    size_t above = (size_t)descent->above->cells * NT_HOST_CELL;
-    const uint8_t *weights = descent->above->strips + strip * above * (STRIP / 2);
-    uint32_t first = strip * STRIP;
+    struct nt_host_lane *lane = &descent->lanes[lane_index];
+    uint32_t first = block * NT_HOST_BLOCK;
     uint32_t left = descent->to->neurons - first;
-    size_t count = left < STRIP ? left : STRIP;
-    size_t groups = rounded_up(descent->samples, ROWS) / ROWS;
-    int64_t total[STRIP] = {0};
+    size_t count = left < NT_HOST_BLOCK ? left : NT_HOST_BLOCK;
+    int64_t total[NT_HOST_BLOCK] = {0};
     uint32_t sizes = 0;
-    (void)lane;
-    for (size_t group = 0; group < groups; group++) {
-        _Alignas(64) int32_t dot[ROWS * STRIP];
-        _Alignas(64) int32_t sum[ROWS * STRIP];
-        for (uint32_t digit = 0; digit < descent->digits; digit++) {
-            isa->errors_dot(digit == 0 ? sum : dot, weights,
-                            descent->quads + (digit * groups + group) * above * ROWS, above);
-            for (size_t i = 0; digit > 0 && i < ROWS * STRIP; i++)
-                sum[i] = (int32_t)((uint32_t)sum[i] + ((uint32_t)dot[i] << 8 * digit));
-        }
-        for (size_t r = 0; r < ROWS && group * ROWS + r < descent->samples; r++) {
-            size_t row = group * ROWS + r;
+    for (uint32_t tile = 0; tile < descent->input->rows; tile += NT_HOST_TILE) {
+        uint32_t rest = descent->input->rows - tile;
+        uint32_t rows = rest < NT_HOST_TILE ? rest : NT_HOST_TILE;
+        nt_host_sums_add(descent->host, descent->input, descent->back, block, tile, rows, lane, 0);
+        for (size_t r = 0; r < rows; r++) {
+            size_t row = tile + r;
             size_t at = row * descent->host->n_neurons + first;
-            sizes |= isa->errors_gate(descent->to->values + row * descent->to->stride + first, sum + r * STRIP,
-                                      descent->offset[row], descent->plus + at, descent->minus + at, total, count);
+            sizes |= descent->host->isa->errors_gate(descent->to->values + row * descent->to->stride + first,
+                                                     (const int32_t *)lane->sum[r], (int32_t)descent->input->offset[row],
+                                                     descent->plus + at, descent->minus + at, total, count);
         }
     }
     memcpy(descent->total + first, total, count * sizeof *total);
-    descent->sizes[strip] = sizes;
+    descent->sizes[block] = sizes;
 }
 
-/* Errors as digits, spread for the kernel, and 8 times the sum of each row. */
-static void quads_fill(const struct descent *descent, int8_t *quads, int32_t *offset)
+static int errors_descend(struct nt_host *host, const struct nt_host_options *options, struct descent *descent,
+                          const struct errors *from, uint32_t samples)
 {
-    const struct errors *from = descent->from;
-    size_t above = (size_t)descent->above->cells * NT_HOST_CELL;
-    size_t rows = rounded_up(descent->samples, ROWS);
-    for (size_t row = 0; row < rows; row++) {
-        const int32_t *values = from->values + row * from->stride;
-        uint32_t sum = 0;
-        for (uint32_t i = 0; i < from->neurons; i++)
-            sum += (uint32_t)values[i];
-        offset[row] = (int32_t)(8 * sum);
-        for (uint32_t digit = 0; digit < descent->digits; digit++)
-            descent->host->isa->errors_spread(quads + (digit * rows + row / ROWS * ROWS) * above + row % ROWS * 4, values,
-                                              above, digit);
-    }
-}
-
-static int errors_descend(struct nt_host *host, const struct nt_host_options *options, struct descent *descent)
-{
-    size_t above = (size_t)descent->above->cells * NT_HOST_CELL;
-    size_t rows = rounded_up(descent->samples, ROWS);
-    uint32_t strips = (descent->above->n_inputs + STRIP - 1) / STRIP;
-    if (descent->from->sizes > (uint32_t)DIGITS_MAX ||
-        (uint64_t)descent->from->sizes * descent->above->largest > INT32_MAX)
+    const struct nt_host_layer *back = descent->back;
+    struct nt_host_input input;
+    if ((uint64_t)from->sizes * back->largest > INT32_MAX)
         return NT_HOST_TOO_WIDE;
-    descent->digits = digits_of(descent->from->sizes);
-    int8_t *quads = nt_host_buffer_reserve(host, BUFFER_QUADS, descent->digits * rows * above);
-    int32_t *offset = nt_host_buffer_reserve(host, BUFFER_DOTS, (rows + strips) * sizeof *offset);
-    if (!quads || !offset)
+    int result = nt_host_input_errors(host, &input, back, from->values, from->stride, samples);
+    if (result == NT_OK)
+        result = nt_host_input_prepare(host, &input, back, options->path);
+    if (result < 0)
+        return result;
+    descent->input = &input;
+    descent->sizes = nt_host_buffer_reserve(host, BUFFER_SIZES, back->n_blocks * sizeof *descent->sizes);
+    descent->lanes = nt_host_buffer_reserve(host, BUFFER_LANES, options->threads * sizeof *descent->lanes);
+    if (!descent->sizes || !descent->lanes)
         return NT_ERROR_SPACE;
-    quads_fill(descent, quads, offset);
-    descent->quads = quads;
-    descent->offset = offset;
-    descent->sizes = (uint32_t *)offset + rows;
-    double work = (double)rows * (double)above * descent->above->n_inputs * descent->digits;
-    uint32_t most = work < THREAD_WORK ? 1 : options->threads;
-    nt_host_parallel(strip_run, descent, strips, most);
+    nt_host_parallel(block_descend, descent, back->n_blocks,
+                     nt_host_threads(options, nt_host_input_cost(&input, back) * back->n_blocks));
     descent->to->sizes = 0;
-    for (uint32_t strip = 0; strip < strips; strip++)
-        descent->to->sizes |= descent->sizes[strip];
+    for (uint32_t block = 0; block < back->n_blocks; block++)
+        descent->to->sizes |= descent->sizes[block];
     return NT_OK;
 }
 
@@ -169,7 +123,7 @@ static size_t widest_errors(const struct nt_host *host)
     size_t widest = 0;
     for (uint32_t l = 0; l < host->n_layers; l++)
         widest = host->layers[l].n_neurons > widest ? host->layers[l].n_neurons : widest;
-    return rounded_up(widest, STRIP);
+    return rounded_up(widest, NT_HOST_BLOCK);
 }
 
 int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
@@ -177,13 +131,12 @@ int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, c
                   uint32_t samples)
 {
     size_t stride = widest_errors(host);
-    size_t rows = rounded_up(samples, ROWS);
-    int32_t *memory = nt_host_buffer_reserve(host, BUFFER_ERRORS, 2 * rows * stride * sizeof *memory);
+    int32_t *memory = nt_host_buffer_reserve(host, BUFFER_ERRORS, 2 * samples * stride * sizeof *memory);
     int64_t *total = nt_host_buffer_reserve(host, BUFFER_TOTALS, (host->n_neurons + (size_t)host->n_codes) * sizeof *total);
     if (!memory || !total)
         return NT_ERROR_SPACE;
     memset(total, 0, host->n_neurons * sizeof *total);
-    struct errors errors[2] = {{memory, stride, 0, 0}, {memory + rows * stride, stride, 0, 0}};
+    struct errors errors[2] = {{memory, stride, 0, 0}, {memory + samples * stride, stride, 0, 0}};
     uint32_t index = host->n_layers - 1;
     errors[index % 2].neurons = host->layers[index].n_neurons;
     output_errors(host, &errors[index % 2], plus, minus, labels, samples, total);
@@ -191,11 +144,10 @@ int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, c
         const struct nt_host_layer *below = &host->layers[index - 1];
         struct errors *to = &errors[(index - 1) % 2];
         to->neurons = below->n_neurons;
-        memset(to->values, 0, rows * stride * sizeof *to->values);
-        struct descent descent = {.host = host, .above = &host->layers[index], .samples = samples,
-                                  .from = &errors[index % 2], .to = to, .plus = plus + below->first_neuron,
-                                  .minus = minus + below->first_neuron, .total = total + below->first_neuron};
-        int result = errors_descend(host, options, &descent);
+        struct descent descent = {.host = host, .back = &host->backs[index], .to = to,
+                                  .plus = plus + below->first_neuron, .minus = minus + below->first_neuron,
+                                  .total = total + below->first_neuron};
+        int result = errors_descend(host, options, &descent, &errors[index % 2], samples);
         if (result != NT_OK)
             return result;
     }

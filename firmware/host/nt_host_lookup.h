@@ -5,9 +5,7 @@
 
 #include "nt_host_vector.h"
 
-/* Passes whose 16-bit lanes cannot overflow: 136 * 32 * 15 = 65,280. Their columns of a block (272 KiB) stay in the
-   second-level cache from one half of the neurons to the other. */
-#define SPILL_PASSES 136u
+#define SECTION_PASSES (NT_HOST_SECTION / NT_HOST_PASS)
 /* Bytes of one row of a table: half a block. */
 #define HALF (NT_HOST_BLOCK / 2)
 #define ROW_SHIFT 6
@@ -131,10 +129,10 @@ NT_INLINE void lookup_add_as(struct nt_host_lane *lane, uint32_t *sum, const uin
                              size_t passes, size_t rows, unsigned plane, int positive,
                              int fresh)
 {
-    for (size_t first = 0; first < passes; first += SPILL_PASSES) {
-        size_t count = passes - first < SPILL_PASSES ? passes - first : SPILL_PASSES;
+    for (size_t first = 0; first < passes; first += SECTION_PASSES, block += NT_HOST_SECTION_BYTES) {
+        size_t count = passes - first < SECTION_PASSES ? passes - first : SECTION_PASSES;
         for (size_t half = 0; half < 2; half++)
-            half_add(lane, sum, block + first * PASS_BYTES, bits + first * rows, count, rows, half, plane, positive,
+            half_add(lane, sum, block, bits + first * rows, count, rows, half, plane, positive,
                      fresh && first == 0);
     }
 }

@@ -36,15 +36,15 @@ void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes)
     return buffer->data;
 }
 
-static size_t weight_bytes(const struct nt_host_layer *layer)
+size_t nt_host_block_bytes(const struct nt_host_layer *layer)
 {
-    return (size_t)layer->n_blocks * layer->passes * NT_HOST_PASS * NT_HOST_COLUMN;
+    size_t columns = (size_t)layer->passes * NT_HOST_PASS;
+    return (columns + (columns + NT_HOST_SECTION - 1) / NT_HOST_SECTION) * NT_HOST_COLUMN;
 }
 
-static size_t strip_bytes(const struct nt_host_layer *layer)
+static size_t weight_bytes(const struct nt_host_layer *layer)
 {
-    size_t strips = (layer->n_inputs + NT_HOST_STRIP - 1) / NT_HOST_STRIP;
-    return strips * layer->cells * 4 * NT_HOST_STRIP;
+    return layer->n_blocks * nt_host_block_bytes(layer);
 }
 
 static void layer_shape(struct nt_host_layer *layer, const struct nt_host_source *source, uint32_t first_neuron)
@@ -54,24 +54,32 @@ static void layer_shape(struct nt_host_layer *layer, const struct nt_host_source
     layer->refractory = source->refractory;
     layer->n_blocks = (source->n_neurons + NT_HOST_BLOCK - 1) / NT_HOST_BLOCK;
     layer->passes = (source->n_inputs + NT_HOST_PASS - 1) / NT_HOST_PASS;
-    layer->cells = (source->n_neurons + NT_HOST_CELL - 1) / NT_HOST_CELL;
     layer->first_neuron = first_neuron;
 }
 
-static int layer_fill(struct nt_host_layer *layer, const struct nt_host_source *source, int is_first)
+static int layer_fill(struct nt_host_layer *layer, const struct nt_host_source *source)
 {
     size_t entries = (size_t)layer->n_blocks * NT_HOST_BLOCK;
     layer->weight = nt_host_memory(weight_bytes(layer));
-    layer->strips = is_first ? 0 : nt_host_memory(strip_bytes(layer));
     layer->bias = nt_host_memory(entries * sizeof *layer->bias);
     layer->domain = nt_host_memory((size_t)layer->n_neurons * 2 * sizeof *layer->domain);
-    if (!layer->weight || (!is_first && !layer->strips) || !layer->bias || !layer->domain)
+    if (!layer->weight || !layer->bias || !layer->domain)
         return 0;
     nt_host_layer_pack(layer, source->weight);
     for (size_t i = 0; i < entries; i++)
         layer->bias[i] = i < layer->n_neurons ? source->bias[i] : 0;
     memcpy(layer->domain, source->domain, (size_t)layer->n_neurons * 2 * sizeof *layer->domain);
     return 1;
+}
+
+static int back_fill(struct nt_host_layer *back, const struct nt_host_source *source)
+{
+    struct nt_host_source turned = {.n_inputs = source->n_neurons, .n_neurons = source->n_inputs};
+    layer_shape(back, &turned, 0);
+    back->weight = nt_host_memory(weight_bytes(back));
+    if (back->weight)
+        nt_host_back_pack(back, source->weight);
+    return back->weight != 0;
 }
 
 struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_source *layers, uint32_t n_layers,
@@ -84,12 +92,13 @@ struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_
     host->n_codes = n_codes;
     host->n_layers = n_layers;
     host->layers = calloc(n_layers, sizeof *host->layers);
+    host->backs = calloc(n_layers, sizeof *host->backs);
     size_t outputs = layers[n_layers - 1].n_neurons;
     host->readout = malloc(outputs * sizeof *host->readout);
-    int good = host->layers && host->readout;
+    int good = host->layers && host->backs && host->readout;
     for (uint32_t i = 0; good && i < n_layers; i++) {
         layer_shape(&host->layers[i], &layers[i], host->n_neurons);
-        good = layer_fill(&host->layers[i], &layers[i], i == 0);
+        good = layer_fill(&host->layers[i], &layers[i]) && (i == 0 || back_fill(&host->backs[i], &layers[i]));
         host->n_neurons += layers[i].n_neurons;
     }
     if (!good) {
@@ -106,13 +115,15 @@ void nt_host_free(struct nt_host *host)
         return;
     for (uint32_t i = 0; host->layers && i < host->n_layers; i++) {
         free(host->layers[i].weight);
-        free(host->layers[i].strips);
         free(host->layers[i].bias);
         free(host->layers[i].domain);
     }
+    for (uint32_t i = 0; host->backs && i < host->n_layers; i++)
+        free(host->backs[i].weight);
     for (unsigned i = 0; i < BUFFERS; i++)
         free(host->buffers[i].data);
     free(host->layers);
+    free(host->backs);
     free(host->readout);
     free(host);
 }
@@ -121,7 +132,7 @@ size_t nt_host_weight_bytes(const struct nt_host *host)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < host->n_layers; i++)
-        bytes += weight_bytes(&host->layers[i]) + (host->layers[i].strips ? strip_bytes(&host->layers[i]) : 0);
+        bytes += weight_bytes(&host->layers[i]) + weight_bytes(&host->backs[i]);
     return bytes;
 }
 

@@ -11,10 +11,8 @@ struct nt_host_layer {
     uint32_t passes;       /* of NT_HOST_PASS inputs */
     uint32_t first_neuron; /* within the image */
     uint32_t refractory;
-    uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns */
-    uint8_t *strips;  /* transposed: strips of NT_HOST_STRIP inputs x cells of neurons; null for the first layer */
-    uint32_t cells;   /* of a strip */
-    uint32_t largest; /* over the inputs: sum of |w| to all neurons, which bounds W^T e */
+    uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns, and one of zeros behind each section */
+    uint32_t largest; /* of a transposed layer: largest sum of |w| of a neuron, which bounds W^T e */
     int32_t *bias;    /* n_blocks * NT_HOST_BLOCK */
     uint16_t *domain; /* n_neurons pairs */
 };
@@ -25,8 +23,8 @@ struct nt_host_buffer {
     size_t bytes;
 };
 
-enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_SEGMENTS,
-       BUFFER_ERRORS, BUFFER_QUADS, BUFFER_DOTS, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
+enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
+       BUFFER_ERRORS, BUFFER_DIGITS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;
@@ -34,6 +32,7 @@ struct nt_host {
     uint32_t n_neurons;
     uint32_t n_codes;
     struct nt_host_layer *layers;
+    struct nt_host_layer *backs; /* transposed, for errors: weights alone; the first has none */
     uint16_t *readout;
     struct nt_host_buffer buffers[BUFFERS];
 };
@@ -57,8 +56,17 @@ void *nt_host_memory(size_t bytes);
 /* At least `bytes` in buffer `index`, its old content lost when it had to grow; null when short. */
 void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes);
 
-/* Fills `weight`, `strips` and `largest` of a layer from its rows. */
+/* Bytes of one block of `weight`. */
+size_t nt_host_block_bytes(const struct nt_host_layer *layer);
+
+/* Fills `weight` of a layer from its rows. */
 void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight);
+
+/* Fills `weight` and `largest` of a transposed layer from the rows of the one it transposes. */
+void nt_host_back_pack(struct nt_host_layer *back, const int8_t *weight);
+
+/* Threads that work of `cost_ns` is worth. */
+uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns);
 
 /* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
 void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,

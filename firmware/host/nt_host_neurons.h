@@ -77,6 +77,41 @@ NT_INLINE longs_v draws_mix(longs_v counter)
     return pairs + (pairs >> 32);
 }
 
+/* Draws of one vector of neurons at one time. */
+NT_INLINE ints_v lanes_draw(uint64_t key, uint64_t time, uint32_t neuron)
+{
+    static const uint64_t lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    ints_v draw;
+    longs_v counter;
+    __builtin_memcpy(&counter, lanes, sizeof counter);
+    counter += (time << 20) + neuron;
+    for (uint32_t half = 0; half < 2; half++, counter += LONG_LANES) {
+        longs_v sum = draws_mix(counter ^ key) & UINT64_C(0xFFFFFFFF);
+        long_words_v own = __builtin_convertvector(sum, long_words_v) - 2 * 65536;
+        __builtin_memcpy((int32_t *)&draw + half * LONG_LANES, &own, sizeof own);
+    }
+    return draw;
+}
+
+/* Whether a lane of 0 or -1 is set. */
+NT_INLINE int ints_any(ints_v lanes)
+{
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512DQ__)
+    return _mm512_movepi32_mask((__m512i)lanes) != 0;
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    return _mm256_movemask_ps((__m256)lanes) != 0;
+#elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
+    return _mm_movemask_ps((__m128)lanes) != 0;
+#else
+    uint64_t longs[NT_VECTOR_BYTES / 8];
+    uint64_t all = 0;
+    __builtin_memcpy(longs, &lanes, sizeof lanes);
+    for (size_t k = 0; k < NT_VECTOR_BYTES / 8; k++)
+        all |= longs[k];
+    return all != 0;
+#endif
+}
+
 static void noise_draw(int32_t *draw, uint64_t key, uint64_t time, uint32_t neuron, size_t rows)
 {
     uint64_t first[LONG_LANES];
@@ -94,30 +129,6 @@ static void noise_draw(int32_t *draw, uint64_t key, uint64_t time, uint32_t neur
     }
 }
 
-/* Spikes of a block at one step. */
-struct block_spikes {
-    _Alignas(64) int8_t bytes[NT_HOST_BLOCK]; /* 0 or -1 */
-    uint8_t bits[NT_HOST_BLOCK / 8];
-};
-
-/* Lanes are 0 or -1. SSE2 takes two calls for a byte of bits, the lower half first. */
-NT_INLINE void spikes_store(struct block_spikes *spikes, uint32_t i, ints_v spike)
-{
-    lane_bytes_v bytes = __builtin_convertvector(spike, lane_bytes_v);
-    __builtin_memcpy(spikes->bytes + i, &bytes, sizeof bytes);
-#if NT_VECTOR_BYTES == 64 && defined(__AVX512DQ__)
-    uint16_t bits = (uint16_t)_mm512_movepi32_mask((__m512i)spike);
-    __builtin_memcpy(spikes->bits + i / 8, &bits, sizeof bits);
-#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
-    spikes->bits[i / 8] = (uint8_t)_mm256_movemask_ps((__m256)spike);
-#else
-    uint32_t bits = 0;
-    for (uint32_t k = 0; k < LANES; k++)
-        bits |= ((uint32_t)spike[k] & 1) << k;
-    spikes->bits[i / 8] = (uint8_t)(i % 8 == 0 ? bits : spikes->bits[i / 8] | bits << 4);
-#endif
-}
-
 /* What one step of a block is made of; constants to the compiler, so that each combination has a loop of its own. */
 struct step_kind {
     int split;
@@ -125,115 +136,231 @@ struct step_kind {
     int timed; /* more than one step: membranes and holds count */
     int shown; /* membranes are asked for */
     int fits;  /* products of the drive fit 32 bits */
-    int even;  /* one leak for all, as a shift, and no refractory time */
+    int even;  /* one leak for all, as a shift, no refractory time, and no membrane saturates */
 };
 
-NT_INLINE void lanes_step(struct nt_host_state *state, const struct nt_host_cells *cells, const uint32_t *sum,
-                          const uint32_t *positive, const int32_t *draw, uint32_t offset, uint32_t i, int32_t *compared,
-                          struct block_spikes *spikes, struct step_kind kind)
+/* Vectors of neurons that are worked on together. */
+#define TOGETHER 2u
+
+/* One vector of neurons: what stays over all rows, and what changes. */
+struct lanes {
+    ints_v bias;
+    ints_v gain_exc;
+    ints_v gain_inh;
+    ints_v threshold;
+    ints_v works;
+    ints_v stuck;
+    ints_v leak;
+    ints_v sigma;
+    ints_v low; /* noise changes nothing below, */
+    ints_v high; /* nor above */
+    ints_v membrane;
+    ints_v hold;
+    ints_v count;
+    ints_v seen;
+};
+
+NT_INLINE struct lanes lanes_load(const struct nt_host_state *state, const struct nt_host_cells *cells, uint32_t i,
+                                  struct step_kind kind)
 {
-    ints_v bias = ints_load(cells->bias + i);
-    ints_v total = ints_load(sum + i) - (int32_t)offset;
-    ints_v gain = ints_load(cells->gain_exc_q12 + i);
-    ints_v drive;
-    if (kind.split) {
-        ints_v exc = ints_load(positive + i);
-        ints_v inh = total - exc;
-        drive = drive_split_q8(exc + (bias & (bias > 0)), gain, inh + (bias & (bias < 0)),
-                               ints_load(cells->gain_inh_q12 + i));
-    } else if (kind.fits) {
-        drive = ((total + bias) * gain) >> 4;
-    } else {
-        drive = drive_q8(total + bias, gain);
-    }
-    ints_v membrane = drive;
-    ints_v hold = {0};
-    if (kind.timed && kind.even) {
-        ints_v before = ints_load(state->membrane + i);
-        membrane = ints_add(before - ((before >> cells->leak_shift) & cells->leak_mask), drive);
-    } else if (kind.timed) {
-        hold = ints_load(state->hold + i);
-        membrane = ints_add(leaked_q8(ints_load(state->membrane + i), ints_load(cells->leak_q16 + i)),
-                            drive & (ints_v)(hold == 0));
-    }
-    ints_v seen = membrane;
-    if (kind.noisy)
-        seen = ints_add(membrane, noise_scale(ints_load(draw + i), ints_load(cells->sigma_q8 + i)));
-    ints_v spike = (ints_v)(seen >= ints_load(cells->threshold_q8 + i));
-    if (kind.timed && !kind.even)
-        spike &= (ints_v)(hold == 0);
-    spike = (spike & ints_load(cells->works + i)) | ints_load(cells->stuck + i);
-    if (kind.shown)
-        vector_store(compared + i, (bytes_v)seen);
-    if (kind.shown || kind.timed)
-        vector_store(state->membrane + i, (bytes_v)(membrane & ~spike));
-    if (kind.timed && !kind.even) {
-        ints_v rest = hold + (hold > 0);
-        vector_store(state->hold + i, (bytes_v)ints_choose(spike, (ints_v){0} + cells->refractory, rest));
+    struct lanes own = {.bias = ints_load(cells->bias + i),
+                        .gain_exc = ints_load(cells->gain_exc_q12 + i),
+                        .threshold = ints_load(cells->threshold_q8 + i),
+                        .works = ints_load(cells->works + i),
+                        .stuck = ints_load(cells->stuck + i)};
+    if (kind.split)
+        own.gain_inh = ints_load(cells->gain_inh_q12 + i);
+    if (kind.noisy) {
+        own.sigma = ints_load(cells->sigma_q8 + i);
+        own.low = ints_add(own.threshold, -2 * own.sigma);
+        own.high = ints_add(own.threshold, 2 * own.sigma);
     }
     if (kind.timed) {
-        vector_store(state->count + i, (bytes_v)(ints_load(state->count + i) - spike));
+        own.leak = ints_load(cells->leak_q16 + i);
+        own.membrane = ints_load(state->membrane + i);
+        own.hold = ints_load(state->hold + i);
+        own.count = ints_load(state->count + i);
     }
-    spikes_store(spikes, i, spike);
+    return own;
 }
 
-NT_INLINE void state_rest(struct nt_host_state *state)
+NT_INLINE ints_v lanes_drive(const struct lanes *own, ints_v total, const uint32_t *positive, struct step_kind kind)
 {
-    __builtin_memset(state, 0, sizeof *state);
+    if (kind.split) {
+        ints_v exc = ints_load(positive);
+        return drive_split_q8(exc + (own->bias & (own->bias > 0)), own->gain_exc,
+                              total - exc + (own->bias & (own->bias < 0)), own->gain_inh);
+    }
+    if (kind.fits)
+        return ((total + own->bias) * own->gain_exc) >> 4;
+    return drive_q8(total + own->bias, own->gain_exc);
 }
 
-NT_INLINE void counts_store(uint8_t *counts, const struct nt_host_state *state, const struct block_spikes *spikes,
-                            uint32_t neurons, struct step_kind kind)
+/* Noise of a standard deviation `sigma` lies within twice that, so that neurons further from their threshold need none:
+   null for `draw` draws it where it matters alone. */
+NT_INLINE ints_v lanes_seen(const struct lanes *own, ints_v membrane, const int32_t *draw,
+                            const struct nt_host_rows *rows, size_t time, uint32_t i)
 {
-    uint8_t narrow[NT_HOST_BLOCK];
+    if (draw)
+        return ints_add(membrane, noise_scale(ints_load(draw), own->sigma));
+    if (!ints_any((ints_v)(membrane >= own->low) & (ints_v)(membrane <= own->high)))
+        return membrane;
+    return ints_add(membrane, noise_scale(lanes_draw(rows->noise_key, rows->time + time, rows->neuron + i), own->sigma));
+}
+
+/* Gives the spikes, 0 or -1. */
+NT_INLINE ints_v lanes_step(struct lanes *own, const struct nt_host_cells *cells, ints_v drive, const int32_t *draw,
+                            const struct nt_host_rows *rows, size_t time, uint32_t i, struct step_kind kind)
+{
+    ints_v membrane = drive;
+    if (kind.timed && kind.even)
+        membrane = own->membrane - ((own->membrane >> cells->leak_shift) & cells->leak_mask) + drive;
+    else if (kind.timed)
+        membrane = ints_add(leaked_q8(own->membrane, own->leak), drive & (ints_v)(own->hold == 0));
+    own->seen = kind.noisy ? lanes_seen(own, membrane, draw, rows, time, i) : membrane;
+    ints_v spike = (ints_v)(own->seen >= own->threshold);
+    if (kind.timed && !kind.even)
+        spike &= (ints_v)(own->hold == 0);
+    spike = (spike & own->works) | own->stuck;
+    own->membrane = membrane & ~spike;
+    if (kind.timed && !kind.even)
+        own->hold = ints_choose(spike, (ints_v){0} + cells->refractory, own->hold + (own->hold > 0));
     if (kind.timed)
-        for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
-            narrow[i] = (uint8_t)state->count[i];
-    else
-        for (uint32_t i = 0; i < NT_HOST_BLOCK; i++)
-            narrow[i] = (uint8_t)-spikes->bytes[i];
-    if (neurons == NT_HOST_BLOCK)
-        __builtin_memcpy(counts, narrow, NT_HOST_BLOCK);
-    else
-        __builtin_memcpy(counts, narrow, neurons);
+        own->count -= spike;
+    return spike;
 }
 
-NT_INLINE void results_store(const struct nt_host_out *out, size_t sample, const struct nt_host_state *state,
-                             const int32_t *compared, const struct block_spikes *spikes, struct step_kind kind)
+/* SSE2 takes two calls for a byte of bits. */
+NT_INLINE void raster_store(uint8_t *raster, uint32_t i, ints_v spike)
 {
-    size_t at = sample * out->stride;
-    if (out->counts)
-        counts_store(out->counts + at, state, spikes, out->neurons, kind);
-    if (out->compared_q8)
-        __builtin_memcpy(out->compared_q8 + at, compared, out->neurons * sizeof *compared);
-    if (out->membrane_q8)
-        __builtin_memcpy(out->membrane_q8 + at, state->membrane, out->neurons * sizeof *state->membrane);
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512DQ__)
+    uint16_t bits = (uint16_t)_mm512_movepi32_mask((__m512i)spike);
+    __builtin_memcpy(raster + i / 8, &bits, sizeof bits);
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    raster[i / 8] = (uint8_t)_mm256_movemask_ps((__m256)spike);
+#else
+    uint32_t bits = 0;
+    for (uint32_t k = 0; k < LANES; k++)
+        bits |= ((uint32_t)spike[k] & 1) << k;
+    raster[i / 8] = (uint8_t)((raster[i / 8] & (i % 8 == 0 ? 240 : 15)) | bits << i % 8);
+#endif
 }
 
+/* The first `left` entries of a vector, at most all. */
+NT_INLINE void part_store(void *at, const void *value, size_t entry, size_t left)
+{
+    if (left >= LANES)
+        __builtin_memcpy(at, value, LANES * entry);
+    else
+        __builtin_memcpy(at, value, left * entry);
+}
+
+NT_INLINE void results_store(const struct nt_host_out *out, size_t at, uint32_t i, const struct lanes *own, ints_v spike,
+                             struct step_kind kind)
+{
+    size_t left = out->neurons > i ? out->neurons - i : 0;
+    if (out->counts) {
+        lane_bytes_v counts = __builtin_convertvector(kind.timed ? own->count : -spike, lane_bytes_v);
+        part_store(out->counts + at + i, &counts, 1, left);
+    }
+    if (!kind.shown)
+        return;
+    if (out->compared_q8)
+        part_store(out->compared_q8 + at + i, &own->seen, sizeof(int32_t), left);
+    if (out->membrane_q8)
+        part_store(out->membrane_q8 + at + i, &own->membrane, sizeof(int32_t), left);
+}
+
+/* All rows of a few vectors of neurons, whose state stays in registers; each waits for its own last step, not for the
+   others. */
+NT_INLINE void lanes_run(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
+                         const struct nt_host_out *out, uint32_t first, struct step_kind kind)
+{
+    struct lanes own[TOGETHER];
+    uint32_t step = rows->step;
+    size_t at = 0;
+    size_t time = 0;
+#pragma GCC unroll 4
+    for (uint32_t v = 0; v < TOGETHER; v++)
+        own[v] = lanes_load(state, cells, first + v * LANES, kind);
+    for (size_t r = 0; r < rows->count; r++)
+        for (uint32_t k = 0; k < rows->repeat; k++, time++) {
+            int ends = !kind.timed || step + 1 == rows->steps;
+#pragma GCC unroll 4
+            for (uint32_t v = 0; v < TOGETHER; v++) {
+                uint32_t i = first + v * LANES;
+                size_t row = r * NT_HOST_BLOCK + i;
+                if (kind.timed && step == 0)
+                    own[v].membrane = own[v].hold = own[v].count = (ints_v){0};
+                ints_v total = ints_load(rows->sum + row) - (int32_t)rows->offset[r];
+                ints_v drive = lanes_drive(&own[v], total, kind.split ? rows->positive + row : 0, kind);
+                const int32_t *draw = kind.noisy && rows->draw ? rows->draw + time * NT_HOST_BLOCK + i : 0;
+                ints_v spike = lanes_step(&own[v], cells, drive, draw, rows, time, i, kind);
+                if (out->raster)
+                    raster_store(out->raster + time * out->raster_stride, i, spike);
+                if (ends)
+                    results_store(out, at, i, &own[v], spike, kind);
+            }
+            at += ends ? out->stride : 0;
+            step = ends ? 0 : step + 1;
+        }
+    if (!kind.timed)
+        return;
+#pragma GCC unroll 4
+    for (uint32_t v = 0; v < TOGETHER; v++) {
+        uint32_t i = first + v * LANES;
+        vector_store(state->membrane + i, (bytes_v)own[v].membrane);
+        vector_store(state->hold + i, (bytes_v)own[v].hold);
+        vector_store(state->count + i, (bytes_v)own[v].count);
+    }
+}
+
+/* Neurons beyond the layer do not work: their bits are zeros, which the layer above reads. */
 NT_INLINE void neurons_run_as(struct nt_host_state *state, const struct nt_host_cells *cells,
                               const struct nt_host_rows *rows, const struct nt_host_out *out, struct step_kind kind)
 {
-    _Alignas(NT_VECTOR_BYTES) int32_t compared[NT_HOST_BLOCK];
-    struct block_spikes spikes;
-    uint32_t step = rows->step;
-    size_t sample = 0;
-    size_t time = 0;
-    for (size_t r = 0; r < rows->count; r++)
-        for (uint32_t k = 0; k < rows->repeat; k++, time++) {
-            if (kind.timed && step == 0)
-                state_rest(state);
-            for (uint32_t i = 0; i < NT_HOST_BLOCK; i += LANES)
-                lanes_step(state, cells, rows->sum + r * NT_HOST_BLOCK,
-                           kind.split ? rows->positive + r * NT_HOST_BLOCK : 0,
-                           kind.noisy ? rows->draw + time * NT_HOST_BLOCK : 0, rows->offset[r], i, compared, &spikes,
-                           kind);
-            if (out->raster)
-                __builtin_memcpy(out->raster + time * out->raster_stride, spikes.bits, sizeof spikes.bits);
-            if (++step == rows->steps) {
-                results_store(out, sample++, state, compared, &spikes, kind);
-                step = 0;
-            }
+    /* Copies: bytes stored might be anybody's, and all would be loaded again. */
+    const struct nt_host_cells own_cells = *cells;
+    const struct nt_host_rows own_rows = *rows;
+    const struct nt_host_out own_out = *out;
+    for (uint32_t i = 0; i < (own_out.raster ? NT_HOST_BLOCK : own_out.neurons); i += TOGETHER * LANES)
+        lanes_run(state, &own_cells, &own_rows, &own_out, i, kind);
+}
+
+/* One step with noise where it matters: first all neurons without, with a list of the vectors that have one within reach of
+   its threshold; then those. In one go, every second branch would be foreseen wrongly. */
+NT_INLINE void neurons_near_run(const struct nt_host_cells *cells, const struct nt_host_rows *rows,
+                                const struct nt_host_out *out)
+{
+    uint16_t near[NT_HOST_TILE];
+    struct step_kind quiet = {.fits = 1};
+    struct step_kind noisy = {.fits = 1, .noisy = 1};
+    const struct nt_host_cells own_cells = *cells;
+    const struct nt_host_rows own_rows = *rows;
+    const struct nt_host_out own_out = *out;
+    for (uint32_t i = 0; i < (own_out.raster ? NT_HOST_BLOCK : own_out.neurons); i += LANES) {
+        struct lanes own = lanes_load(0, &own_cells, i, noisy);
+        size_t found = 0;
+        for (uint32_t r = 0; r < own_rows.count; r++) {
+            ints_v total = ints_load(own_rows.sum + r * NT_HOST_BLOCK + i) - (int32_t)own_rows.offset[r];
+            ints_v spike = lanes_step(&own, &own_cells, lanes_drive(&own, total, 0, quiet), 0, &own_rows, r, i, quiet);
+            near[found] = (uint16_t)r;
+            found += (size_t)ints_any((ints_v)(own.seen >= own.low) & (ints_v)(own.seen <= own.high));
+            if (own_out.raster)
+                raster_store(own_out.raster + r * own_out.raster_stride, i, spike);
+            results_store(&own_out, r * own_out.stride, i, &own, spike, quiet);
         }
+        for (size_t k = 0; k < found; k++) {
+            uint32_t r = near[k];
+            ints_v draw = lanes_draw(own_rows.noise_key, own_rows.time + r, own_rows.neuron + i);
+            ints_v total = ints_load(own_rows.sum + r * NT_HOST_BLOCK + i) - (int32_t)own_rows.offset[r];
+            ints_v drive = lanes_drive(&own, total, 0, noisy);
+            ints_v spike = lanes_step(&own, &own_cells, drive, (const int32_t *)&draw, &own_rows, r, i, noisy);
+            if (own_out.raster)
+                raster_store(own_out.raster + r * own_out.raster_stride, i, spike);
+            results_store(&own_out, r * own_out.stride, i, &own, spike, noisy);
+        }
+    }
 }
 
 static void neurons_run(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
@@ -242,7 +369,7 @@ static void neurons_run(struct nt_host_state *state, const struct nt_host_cells 
     int noisy = cells->sigma_q8 != 0;
     int shown = out->compared_q8 || out->membrane_q8;
     int plain = !cells->is_split && !noisy && cells->drive_fits;
-    if (rows->steps > 1 && plain && cells->leak_is_even && !shown)
+    if (rows->steps > 1 && plain && cells->leak_is_even && cells->membrane_fits && !shown)
         neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .fits = 1, .even = 1});
     else if (rows->steps > 1 && cells->is_split)
         neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .timed = 1, .shown = 1});
@@ -252,6 +379,8 @@ static void neurons_run(struct nt_host_state *state, const struct nt_host_cells 
         neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .shown = 1});
     else if (cells->is_split)
         neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .shown = 1});
+    else if (noisy && cells->drive_fits && !shown && !rows->draw)
+        neurons_near_run(cells, rows, out);
     else if (noisy && cells->drive_fits && !shown)
         neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .fits = 1});
     else if (noisy)

@@ -1,4 +1,4 @@
-/* Repacks rows of weights into blocks of columns (forward) and transposed strips (errors). */
+/* Repacks rows of weights into blocks of columns, as they are (forward) and transposed (errors). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,66 +63,65 @@ static void columns_pack(const struct nt_host_layer *layer, const int8_t *weight
     }
 }
 
-static void blocks_pack(const struct nt_host_layer *layer, const int8_t *weight)
+void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight)
 {
-    size_t columns = (size_t)layer->passes * NT_HOST_PASS;
-    for (uint32_t block = 0; block < layer->n_blocks; block++) {
-        uint8_t *out = layer->weight + block * columns * NT_HOST_COLUMN;
-        uint32_t input = 0;
-        for (; input < layer->n_inputs; input += 8)
-            columns_pack(layer, weight, block, input, out + (size_t)input * NT_HOST_COLUMN);
-        memset(out + (size_t)input * NT_HOST_COLUMN, 0x88, (columns - input) * NT_HOST_COLUMN);
-    }
-}
-
-/* One cell: eight neurons above, NT_HOST_STRIP inputs; neuron q in the low nibbles of byte 4 j + q, q + 4 in the high
-   ones. */
-static void cell_pack(const struct nt_host_layer *layer, const int8_t *weight, uint32_t strip, uint32_t cell,
-                      uint8_t *out)
-{
-    for (uint32_t j = 0; j < NT_HOST_STRIP; j += 8)
-        for (uint32_t q = 0; q < 4; q++) {
-            uint32_t input = strip * NT_HOST_STRIP + j;
-            uint32_t neuron = cell * NT_HOST_CELL + q;
-            uint64_t pair = EIGHTS;
-            if (input < layer->n_inputs)
-                pair = nibbles_pair(weights_load(layer, weight, neuron, input),
-                                    weights_load(layer, weight, neuron + 4, input));
-            for (uint32_t k = 0; k < 8; k++)
-                out[4 * (j + k) + q] = (uint8_t)(pair >> 8 * k);
+    uint32_t columns = layer->passes * NT_HOST_PASS;
+    uint8_t *out = layer->weight;
+    for (uint32_t block = 0; block < layer->n_blocks; block++)
+        for (uint32_t first = 0; first < columns; first += NT_HOST_SECTION) {
+            uint32_t end = columns - first < NT_HOST_SECTION ? columns : first + NT_HOST_SECTION;
+            for (uint32_t input = first; input < end; input += 8, out += 8 * NT_HOST_COLUMN)
+                if (input < layer->n_inputs)
+                    columns_pack(layer, weight, block, input, out);
+                else
+                    memset(out, 0x88, 8 * NT_HOST_COLUMN);
+            memset(out, 0, NT_HOST_COLUMN);
+            out += NT_HOST_COLUMN;
         }
 }
 
-static void strips_pack(const struct nt_host_layer *layer, const int8_t *weight)
+/* A row of the layer is a column of the transposed one. */
+static void column_pack(const int8_t *row, uint32_t neurons, uint8_t *out)
 {
-    uint32_t strips = (layer->n_inputs + NT_HOST_STRIP - 1) / NT_HOST_STRIP;
-    uint8_t *out = layer->strips;
-    for (uint32_t strip = 0; strip < strips; strip++)
-        for (uint32_t cell = 0; cell < layer->cells; cell++, out += 4 * NT_HOST_STRIP)
-            cell_pack(layer, weight, strip, cell, out);
+    int8_t own[NT_HOST_BLOCK] = {0};
+    memcpy(own, row, neurons < NT_HOST_BLOCK ? neurons : NT_HOST_BLOCK);
+    for (uint32_t half = 0; half < 2; half++)
+        for (uint32_t i = 0; i < 32; i++)
+            out[2 * i + half] = (uint8_t)((own[32 * half + i] & 15) | (own[64 + 32 * half + i] & 15) << 4) ^ 0x88;
 }
 
-/* Largest sum of |w| from one input to all neurons; all of them at the largest weight when memory is short. */
-static uint32_t largest_column(const struct nt_host_layer *layer, const int8_t *weight)
+/* Largest sum of |w| to one neuron; all of them at the largest weight when memory is short. */
+static uint32_t largest_row(const struct nt_host_layer *back, const int8_t *weight)
 {
     uint32_t largest = 0;
-    uint32_t *sum = calloc(layer->n_inputs, sizeof *sum);
+    uint32_t *sum = calloc(back->n_neurons, sizeof *sum);
     if (!sum)
-        return 7 * layer->n_neurons;
-    for (uint32_t i = 0; i < layer->n_neurons; i++)
-        for (uint32_t j = 0; j < layer->n_inputs; j++)
-            sum[j] += (uint32_t)abs(weight[(size_t)i * layer->n_inputs + j]);
-    for (uint32_t j = 0; j < layer->n_inputs; j++)
+        return 7 * back->n_inputs;
+    for (uint32_t i = 0; i < back->n_inputs; i++)
+        for (uint32_t j = 0; j < back->n_neurons; j++)
+            sum[j] += (uint32_t)abs(weight[(size_t)i * back->n_neurons + j]);
+    for (uint32_t j = 0; j < back->n_neurons; j++)
         largest = sum[j] > largest ? sum[j] : largest;
     free(sum);
     return largest;
 }
 
-void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight)
+void nt_host_back_pack(struct nt_host_layer *back, const int8_t *weight)
 {
-    blocks_pack(layer, weight);
-    if (!layer->strips)
-        return;
-    strips_pack(layer, weight);
-    layer->largest = largest_column(layer, weight);
+    uint32_t columns = back->passes * NT_HOST_PASS;
+    size_t block_bytes = nt_host_block_bytes(back);
+    for (uint32_t input = 0; input < columns; input++) {
+        size_t at = ((size_t)input + input / NT_HOST_SECTION) * NT_HOST_COLUMN;
+        for (uint32_t block = 0; block < back->n_blocks; block++) {
+            uint32_t first = block * NT_HOST_BLOCK;
+            uint8_t *out = back->weight + block * block_bytes + at;
+            if (input < back->n_inputs)
+                column_pack(weight + (size_t)input * back->n_neurons + first, back->n_neurons - first, out);
+            else
+                memset(out, 0x88, NT_HOST_COLUMN);
+            if (input + 1 == columns || (input + 1) % NT_HOST_SECTION == 0)
+                memset(out + NT_HOST_COLUMN, 0, NT_HOST_COLUMN);
+        }
+    }
+    back->largest = largest_row(back, weight);
 }

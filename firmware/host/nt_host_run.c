@@ -50,8 +50,9 @@ static struct nt_host_cells block_cells(const struct layer_run *run, uint32_t po
     if (cells.sigma_q8)
         cells.sigma_q8 += at;
     cells.is_split = run->is_split;
-    cells.drive_fits = ((uint64_t)run->input->most + BIAS_MOST) * (uint64_t)run->points[point]->layers[run->index].gains <=
-                       INT32_MAX;
+    uint64_t product = ((uint64_t)run->input->most + BIAS_MOST) * (uint64_t)run->points[point]->layers[run->index].gains;
+    cells.drive_fits = product <= INT32_MAX;
+    cells.membrane_fits = ((product >> 4) + 1) * run->steps <= INT32_MAX;
     return cells;
 }
 
@@ -90,19 +91,24 @@ static void piece_run(const struct layer_run *run, struct nt_host_lane *lane, ui
     struct nt_host_cells cells = block_cells(run, point, block);
     uint32_t row = tile_row + piece->row;
     size_t time = (size_t)row * run->input->repeat + piece->repeat_first;
-    if (cells.sigma_q8)
+    struct nt_host_out out = block_out(run, point, block, time);
+    /* Points share what is drawn; one alone, whose membranes nobody asks for, hardly needs any. */
+    int is_drawn = cells.sigma_q8 && (run->n_points > 1 || out.compared_q8 || out.membrane_q8);
+    if (is_drawn)
         noise_ready(run, lane, block, point, time, (size_t)piece->rows * piece->repeat);
     struct nt_host_rows rows = {
         .sum = (uint32_t *)lane->sum + piece->row * NT_HOST_BLOCK,
         .positive = (uint32_t *)lane->positive + piece->row * NT_HOST_BLOCK,
-        .draw = (int32_t *)lane->draw,
+        .draw = is_drawn ? (int32_t *)lane->draw : 0,
+        .noise_key = run->points[point]->layers[run->index].noise_key,
+        .time = run->first_step + time,
+        .neuron = block * NT_HOST_BLOCK,
         .offset = run->input->offset + row,
         .count = piece->rows,
         .repeat = piece->repeat,
         .step = (uint32_t)(time % run->steps),
         .steps = run->steps,
     };
-    struct nt_host_out out = block_out(run, point, block, time);
     run->host->isa->neurons_run(&lane->state[point], &cells, &rows, &out);
 }
 
@@ -161,12 +167,17 @@ static int any_point_is_split(const struct layer_run *run)
     return 0;
 }
 
-static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
+uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns)
 {
-    double work = nt_host_input_cost(run->input, run->layer) * run->layer->n_blocks * (1 + run->is_split);
-    uint32_t most = (uint32_t)(work / THREAD_NS);
+    uint32_t most = (uint32_t)(cost_ns / THREAD_NS);
     uint32_t threads = most < options->threads ? most : options->threads;
     return threads < 1 ? 1 : threads;
+}
+
+static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
+{
+    return nt_host_threads(options,
+                           nt_host_input_cost(run->input, run->layer) * run->layer->n_blocks * (1 + run->is_split));
 }
 
 /* The raster of the layer just run becomes the input of the next. */

@@ -12,6 +12,7 @@ import pytest
 
 from nt_model.core import KERNELS, CoreEngine, HostOptions
 from nt_model.core_host import HOST_KERNELS, PATHS, HostArray, chosen_kernel, dot_peak, memory_read
+from nt_model.core_values import Results
 from nt_model.engine import NumpyEngine
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import Image
@@ -82,6 +83,18 @@ def test_fan_in_beyond_16_bit_lanes(kernel: str, path: str, weights: str) -> Non
     assert differing(ours, NumpyEngine(image).forward(nominal(image), x, 0), FORWARD) == []
 
 
+@pytest.mark.parametrize("style", ["binary", "dense", "counts", "none"])
+@pytest.mark.parametrize("batch", [1, 2, 9, 40, 65])
+@pytest.mark.parametrize("kernel", HERE)
+def test_event_lists_of_every_order(kernel: str, batch: int, style: str) -> None:
+    """Few rows of weights beyond the cache take their columns scattered, one row alone in narrow vectors; more rows share
+    them, in reaches that their activity sets."""
+    image = build_image(choice_of((9001, 130, 3), domains="split" if batch == 2 else "own"))
+    x = build_events(batch, style, image, batch, 1)
+    ours = CoreEngine(image, kernel=kernel, options=HostOptions(1, "events")).forward(nominal(image), x, 0)
+    assert differing(ours, NumpyEngine(image).forward(nominal(image), x, 0), FORWARD) == []
+
+
 @pytest.mark.parametrize("kernel", HERE)
 @pytest.mark.parametrize("chip", ["quiet", "noisy"])
 def test_inputs_that_stay_over_time_are_summed_once(kernel: str, chip: str) -> None:
@@ -93,6 +106,24 @@ def test_inputs_that_stay_over_time_are_summed_once(kernel: str, chip: str) -> N
     x = np.repeat(build_events(5, "counts", image, 7, 1), 200, axis=1)
     ours = CoreEngine(image, kernel=kernel).forward(operating, x, 11)
     assert differing(ours, NumpyEngine(image).forward(operating, x, 11), FORWARD) == []
+
+
+@pytest.mark.parametrize("noise", [0, 1, 300, 65535])
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("kernel", HERE)
+def test_counts_alone_are_those_of_the_golden_model(kernel: str, steps: int, noise: int) -> None:
+    """Without membranes, noise is drawn only for neurons that it can reach, and no membrane is kept to saturate."""
+    image = build_image(choice_of((300, 150, 9), thresholds="reached"))
+    layers = (dataclasses.replace(one, noise_q8=np.full_like(one.noise_q8, noise)) for one in nominal(image).layers)
+    operating = Operating(tuple(layers))
+    x = build_events(5, "binary", image, 70, steps)
+    array = CoreEngine(image, kernel=kernel).array
+    assert isinstance(array, HostArray)
+    results = Results(np.empty((1, len(x), image.n_neurons), np.uint8), None)
+    array.prepared([operating], x, 2**41, results)()
+    expected = np.concatenate(NumpyEngine(image).forward(operating, x, 2**41).counts, axis=1)
+    assert np.array_equal(results.counts[0], expected)
+    assert 0 < expected.sum() < steps * expected.size
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -127,7 +158,8 @@ def test_repacked_weights_take_little_more_than_the_packed_ones() -> None:
     image = build_image(choice_of((2048, 512, 128)))
     engine = CoreEngine(image, kernel=HERE[0])
     assert isinstance(engine.array, HostArray)
-    assert engine.array.weight_bytes == image.n_synapses // 2 + 512 * 128 // 2
+    empty_columns = 64 * (4 + 1 + 4)
+    assert engine.array.weight_bytes == image.n_synapses // 2 + 512 * 128 // 2 + empty_columns
     assert engine.array.total_bytes >= engine.array.weight_bytes
 
 
