@@ -10,6 +10,8 @@ from typing import Any
 
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import TrainSpec
+from nt_host.tasks.split import APART, TEST_TOO
+from nt_host.teacher.linear_teacher import VOTERS
 from nt_host.train_image import recipe
 from nt_model.errors import UsageError
 
@@ -35,6 +37,9 @@ class Plan:
             every domain is tested again with its own codes loaded.
         rom: named task whose network is used, where several tasks share one; empty for the task's own.
         networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
+        voters: linear baselines whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
+        unlabelled: which samples the teacher sees without labels (`nt_host.tasks.split.UNLABELLED`); empty for none.
+        made_up: samples that the teacher makes up and labels.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
     """
 
@@ -50,6 +55,9 @@ class Plan:
     chained: bool = False
     rom: str = ""
     networks: int = 0
+    voters: tuple[str, ...] = ()
+    unlabelled: str = ""
+    made_up: int = 0
     digital_options: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -97,6 +105,8 @@ def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **mor
     return Plan(name, task, **{**settings, **more})
 
 
+MADE_UP = 400
+
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
 """Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
@@ -129,6 +139,15 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-worlds", "enose", train=recipe("enose-worlds")),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
+        _drift_plan("enose-semi", "enose", voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose3-semi", "enose", 3, voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose1-semi", "enose", 1, voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose-seen", "enose", voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose3-seen", "enose", 3, voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose1-seen", "enose", 1, voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose-made", "enose", voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose3-made", "enose", 3, voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose1-made", "enose", 1, voters=VOTERS, made_up=MADE_UP),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
