@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nt_host.adapt.settings import AdaptSettings
@@ -104,6 +104,7 @@ def test_a_teacher_that_cannot_learn_says_so() -> None:
         made_up(PLAIN, one_each, one_each, 0, 0)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["none", "signed_log"]), st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=9))
 def test_transforms_have_inverses(transform: str, values: list[float]) -> None:
     features = np.array([values], np.float32)
@@ -121,6 +122,7 @@ def test_a_made_up_sample_is_a_labelled_one_moved_by_a_difference_of_the_source(
         assert np.abs(possible - sample).max(axis=1).min() < 1e-4
 
 
+@settings(deadline=None)
 @given(st.integers(2, 40), st.integers(0, 99), st.booleans())
 def test_what_is_seen_without_labels_is_not_tested_on_unless_asked_for(n: int, seed: int, own_test: bool) -> None:
     features = np.arange(4 * n, dtype=np.float32).reshape(-1, 1)
@@ -136,6 +138,17 @@ def test_what_is_seen_without_labels_is_not_tested_on_unless_asked_for(n: int, s
     everything, whole = set_apart(split, TEST_TOO, seed)
     assert whole is split.test
     assert len(everything) + len(split.labelled) == (4 * n if own_test else 2 * n)
+
+
+def test_recordings_are_not_torn_apart() -> None:
+    features = np.arange(24, dtype=np.float32)[:, None]
+    pool = one_domain(features, np.arange(24) % 2, ("a", "b"), "here")
+    recording = np.repeat(np.arange(4), 6)
+    target = Target("here", pool, replace(pool, features=features + 100), recording, recording)
+    seen, tested = set_apart(split_target(target, 4, 0), APART, 0)
+    of = {name: {int(value - 100) // 6 for value in rows[:, 0]} for name, rows in (("s", seen), ("t", tested.features))}
+    assert not of["s"] & of["t"]
+    assert len(of["s"]) == len(of["t"]) == 2
 
 
 def test_a_choice_that_is_none_is_refused() -> None:
