@@ -65,6 +65,14 @@ def transformed(transform: str, features: FloatArray) -> FloatArray:
     return (np.sign(wide) * np.log1p(np.abs(wide))).astype(np.float32)
 
 
+def untransformed(transform: str, values: FloatArray) -> FloatArray:
+    """Inverse of `transformed`."""
+    if transform == "none":
+        return values.astype(np.float32)
+    wide = values.astype(np.float64)
+    return (np.sign(wide) * np.expm1(np.abs(wide))).astype(np.float32)
+
+
 def _counts(deviation: FloatArray, levels: int) -> ByteArray:
     """(n, 2 F): events of the positive parts, then of the negative parts, 0..255."""
     events = np.rint(deviation * np.float32(levels))

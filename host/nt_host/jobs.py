@@ -27,11 +27,13 @@ from nt_host.evaluate import encoded, evaluate_events, evaluate_with_activity
 from nt_host.in_force import AS_IS, NONE, CalibrationChoice, InForce, bring_into_force
 from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy
-from nt_host.tasks import Split, load_task, split_target
+from nt_host.tasks import Dataset, Split, Task, load_task, split_target
+from nt_host.tasks.npz import load_features
+from nt_host.teacher.lesson import lesson
 from nt_host.units import CodeUnits
 from nt_model.energy import Activity
 from nt_model.errors import TargetNotMetError, UsageError
-from nt_model.image import Image
+from nt_model.image import EncoderSpec, Image
 from nt_model.image_file import LoadedImage, read_image
 
 OnProgress = Callable[[Progress], None]
@@ -48,9 +50,13 @@ class DataChoice:
     labels_per_class: int | None = None
     seed: int = 0
 
+    def loaded(self) -> Task:
+        """The task; raises as `load_task`."""
+        return load_task(self.task, self.data)
+
     def split(self) -> tuple[str, Split]:
         """(domain, labelled and test samples); raises as `load_task` and `split_target`."""
-        task = load_task(self.task, self.data)
+        task = self.loaded()
         target = task.targets[0] if self.domain is None else task.target(self.domain)
         per_class = task.labels_per_class if self.labels_per_class is None else self.labels_per_class
         return target.name, split_target(target, per_class, self.seed)
@@ -70,6 +76,8 @@ class AdaptJob:
         any_chip: take a code file of another chip with the same image, though its codes are raw.
         any_units: take a code file of raw codes on a calibrated chip, and the reverse.
         calibration: which calibration is in force while the chip learns.
+        unlabelled: NPZ file of samples that nobody labelled: a teacher on the host answers for them, and the chip
+            learns from them too (`nt_host.teacher`); None does without.
         commit: persist the codes on the chip afterwards.
         target_accuracy: argmax accuracy on the test below which the job fails, 0..1; None asks for nothing.
     """
@@ -83,8 +91,25 @@ class AdaptJob:
     any_chip: bool = False
     any_units: bool = False
     calibration: CalibrationChoice = field(default_factory=CalibrationChoice)
+    unlabelled: Path | None = None
     commit: bool = False
     target_accuracy: float | None = None
+
+    def lesson(self, encoder: EncoderSpec, labelled: Dataset) -> Dataset:
+        """What to learn from: `labelled`, and the unlabelled samples under a teacher's answers.
+
+        Raises:
+            UsageError: labels are held out, which a teacher would have seen; or as `load_features` and `lesson`.
+        """
+        if self.unlabelled is None:
+            return labelled
+        if self.settings.held_out:
+            raise UsageError(
+                "a trial cannot judge what a teacher has seen",
+                evidence=f"a share of {self.settings.held_out} is held out, and there are unlabelled samples",
+                next_step="give `--held-out 0` with `--unlabelled`",
+            )
+        return lesson(encoder, self.data.loaded().source, labelled, load_features(self.unlabelled)).samples
 
     @property
     def lenient(self) -> Leniency:
@@ -197,6 +222,8 @@ def _config(job: AdaptJob, domain: str, in_force: InForce) -> dict[str, Any]:
         "data": data,
         "settings": job.settings.table(),
     }
+    if job.unlabelled is not None:
+        table["unlabelled"] = str(job.unlabelled.resolve())
     if job.start_codes is not None:
         table["start_codes"] = str(job.start_codes.resolve())
     if job.target_accuracy is not None:
@@ -219,6 +246,7 @@ def job_from_config(config: Mapping[str, Any], out: Path, chip: ChipOptions | No
         any_chip=bool(config["any_chip"]),
         any_units=bool(config.get("any_units", False)),
         calibration=CalibrationChoice(config.get("calibration", AS_IS)),
+        unlabelled=Path(config["unlabelled"]) if "unlabelled" in config else None,
         commit=bool(config["commit"]),
         target_accuracy=config.get("target_accuracy"),
     )
@@ -242,7 +270,8 @@ def run_adapt(
     check_rule(job.settings)
     loaded = read_image(job.image)
     domain, split = job.data.split()
-    x, x_test = encoded(loaded.image, split.labelled), encoded(loaded.image, split.test)
+    samples = job.lesson(loaded.image.encoder, split.labelled)
+    events = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     snapshot = job.start_snapshot()
     with connected(job.chip, loaded) as chip:
         in_force = bring_into_force(chip, job.calibration, snapshot)
@@ -253,7 +282,9 @@ def run_adapt(
             else create_run_folder(job.out, chip.info.uid, chip.info.image_digest, _config(job, domain, in_force))
         )
         on_start(in_force)
-        return _adapt_and_measure(job, domain, loaded, chip, folder, start, split, (x, x_test), in_force, on_progress)
+        return _adapt_and_measure(
+            job, domain, loaded, chip, folder, start, split, samples.labels, events, in_force, on_progress
+        )
 
 
 def resume_adapt(
@@ -277,7 +308,8 @@ def resume_adapt(
     job = job_from_config(config, path, chip)
     loaded = read_image(job.image)
     domain, split = job.data.split()
-    events = encoded(loaded.image, split.labelled), encoded(loaded.image, split.test)
+    samples = job.lesson(loaded.image.encoder, split.labelled)
+    events = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     with connected(job.chip, loaded) as opened:
         if (opened.info.uid, opened.info.image_digest) != (folder.chip_uid, folder.image_digest):
             raise UsageError(
@@ -289,7 +321,9 @@ def resume_adapt(
         in_force = bring_into_force(opened, job.calibration)
         snapshot = job.start_snapshot()
         start = None if snapshot is None else codes_for(snapshot, opened.info, in_force.units, job.lenient)
-        return _adapt_and_measure(job, domain, loaded, opened, folder, start, split, events, in_force, on_progress)
+        return _adapt_and_measure(
+            job, domain, loaded, opened, folder, start, split, samples.labels, events, in_force, on_progress
+        )
 
 
 def _measured_before(folder: RunFolder | None) -> Accuracy | None:
@@ -329,6 +363,7 @@ def _adapt_and_measure(
     folder: RunFolder | None,
     start: NDArray[np.uint8] | None,
     split: Split,
+    labels: NDArray[np.int64],
     events: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     in_force: InForce,
     on_progress: OnProgress,
@@ -346,7 +381,7 @@ def _adapt_and_measure(
         chip,
         loaded.image,
         x,
-        split.labelled.labels,
+        labels,
         job.settings,
         folder=folder,
         resume=checkpoint,

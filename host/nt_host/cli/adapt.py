@@ -96,6 +96,11 @@ def show_report(output: Output, report: AdaptReport, folder: Path | None) -> Non
     help="Bound on the array's estimated standing power after every write, microwatt; 0 sets none.",
 )
 @option("--park-silent", is_flag=True, help="In the end, bring domains of silent neurons to the lowest code.")
+@option(
+    "--unlabelled",
+    type=FILE,
+    help="NPZ file of samples that nobody labelled; a teacher on the host answers for them, the chip learns from them.",
+)
 @seed_option
 @option("--out", type=FOLDER, help="Run folder to make.")
 @option("--codes", "start_codes", type=FILE, help="Code file to start from; default: the codes on the chip.")
@@ -138,7 +143,7 @@ def _job(chip_values: dict[str, Any], options: dict[str, Any]) -> AdaptJob:
     names = tuple(each.name for each in fields(AdaptSettings) if each.name != "rule_options")
     chosen = {name: options[name] for name in names}
     settings = AdaptSettings(rule_options=rule_options(options["rule_pairs"]), **chosen)
-    kept = ("out", "start_codes", "any_chip", "any_units", "commit", "target_accuracy")
+    kept = ("out", "start_codes", "any_chip", "any_units", "unlabelled", "commit", "target_accuracy")
     return AdaptJob(
         chosen_chip(**chip_values),
         chosen_image(options["image"]),

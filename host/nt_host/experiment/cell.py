@@ -21,11 +21,16 @@ from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy, accuracy
 from nt_host.rules.tft import DIGITAL_RULE, FullTuning, FullTuningSettings
 from nt_host.tasks import Dataset, Split, Target, split_target
+from nt_host.tasks.split import set_apart
+from nt_host.teacher.lesson import Lesson, lesson
+from nt_host.teacher.linear_teacher import TEACHER_RULE, voting
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, write_atomically
 
 ByteArray = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+Int64Array = NDArray[np.int64]
 CELL_SCHEMA = "nt-cell/1"
 RECALLED = " recalled"
 """What the name of a domain ends with whose codes were loaded again after a chain."""
@@ -67,12 +72,17 @@ def run_cell(
     Raises:
         UsageError: the plan needs the source and there is none, or as `adapt`.
     """
-    split = split_target(target, labels_per_class, seed)
+    split, unlabelled = _split(plan, target, labels_per_class, seed)
     if plan.settings.rule in LINEAR_RULES:
         return _linear_cell(plan.settings.rule, loaded.image, target.name, split, seed, _needed(source))
-    x, x_test = encoded(loaded.image, split.labelled), encoded(loaded.image, split.test)
+    if plan.settings.rule == TEACHER_RULE:
+        return _teacher_cell(plan, loaded.image, target.name, split, unlabelled, seed, _needed(source))
+    samples = split.labelled
+    if plan.voters:
+        samples = _lesson(plan, loaded.image, split, unlabelled, seed, _needed(source)).samples
+    x, x_test = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     if plan.settings.rule == DIGITAL_RULE:
-        return _digital_cell(plan, loaded.image, target.name, split, (x, x_test), seed)
+        return _digital_cell(plan, loaded.image, target.name, split, samples.labels, (x, x_test), seed)
     with connected(simulated(plan, seed), loaded) as chip:
         if start_codes:
             move_codes(chip, codes_of(start_codes))
@@ -81,7 +91,7 @@ def run_cell(
             # Unlabelled are all samples that the device meets: the labelled ones without their labels, and the test.
             seen = some(np.concatenate([x, x_test]), seed)
             settle(chip, loaded.image, some(encoded(loaded.image, _needed(source)), seed), seen, plan.homeostasis)
-        result = adapt(chip, loaded.image, x, split.labelled.labels, replace(plan.settings, seed=seed))
+        result = adapt(chip, loaded.image, x, samples.labels, replace(plan.settings, seed=seed))
         after = evaluate_events(chip, loaded.image, x_test, split.test.labels)
     return Cell(
         target.name,
@@ -125,6 +135,46 @@ def _needed(source: Dataset | None) -> Dataset:
     return source
 
 
+def _split(plan: Plan, target: Target, labels_per_class: int, seed: int) -> tuple[Split, FloatArray | None]:
+    """Labelled samples and test of `plan`, and features that are seen without labels, where it asks for them."""
+    split = split_target(target, labels_per_class, seed)
+    if not plan.unlabelled:
+        return split, None
+    unlabelled, test = set_apart(split, plan.unlabelled, seed)
+    return replace(split, test=test), unlabelled
+
+
+def _lesson(
+    plan: Plan, image: Image, split: Split, unlabelled: FloatArray | None, seed: int, source: Dataset
+) -> Lesson:
+    if plan.settings.held_out:
+        raise UsageError(
+            "a trial cannot judge what a teacher has seen",
+            evidence=f"a share of {plan.settings.held_out} is held out",
+            next_step="give `--held-out 0`",
+        )
+    return lesson(
+        image.encoder,
+        source,
+        split.labelled,
+        unlabelled,
+        voters=plan.voters,
+        made_up_count=plan.made_up,
+        seed=seed,
+    )
+
+
+def _teacher_cell(
+    plan: Plan, image: Image, domain: str, split: Split, unlabelled: FloatArray | None, seed: int, source: Dataset
+) -> Cell:
+    """The teacher alone: before, the vote of those who know source and labels; after, what it teaches."""
+    started = time.monotonic()
+    first = voting(plan.voters, image.encoder, source, split.labelled)
+    last = _lesson(plan, image, split, unlabelled, seed, source).teacher
+    before, after = (linear_accuracy(each, image.encoder, split.test) for each in (first, last))
+    return Cell(domain, seed, before, after, len(split.labelled), 0, 0, 0, round(time.monotonic() - started, 3))
+
+
 def _linear_cell(rule: str, image: Image, domain: str, split: Split, seed: int, source: Dataset) -> Cell:
     """A linear baseline: before, fitted on the source; after, with the labelled samples."""
     started = time.monotonic()
@@ -136,7 +186,13 @@ def _linear_cell(rule: str, image: Image, domain: str, split: Split, seed: int, 
 
 
 def _digital_cell(
-    plan: Plan, image: Image, domain: str, split: Split, events: tuple[ByteArray, ByteArray], seed: int
+    plan: Plan,
+    image: Image,
+    domain: str,
+    split: Split,
+    labels: Int64Array,
+    events: tuple[ByteArray, ByteArray],
+    seed: int,
 ) -> Cell:
     """Full fine-tuning in float of a copy of the image: no chip, no codes, no wire."""
     started = time.monotonic()
@@ -155,7 +211,7 @@ def _digital_cell(
         return accuracy(image.readout_class, network.spikes(x_test), split.test.labels, None)
 
     before = seen()
-    network.fit(x, split.labelled.labels)
+    network.fit(x, labels)
     return Cell(
         domain, seed, before, seen(), len(split.labelled), settings.steps, 0, 0, round(time.monotonic() - started, 3)
     )

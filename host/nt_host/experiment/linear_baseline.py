@@ -23,11 +23,9 @@ LABEL_WEIGHT = 10.0
 MOST_ITERATIONS = 3000
 
 
-def standardised(encoder: EncoderSpec, dataset: Dataset) -> NDArray[np.float32]:
+def standardised(encoder: EncoderSpec, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Features (n, F) in standard deviations of the source."""
-    deviations: NDArray[np.float32] = (transformed(encoder.transform, dataset.features) - encoder.offset) * (
-        encoder.scale
-    )
+    deviations: NDArray[np.float32] = (transformed(encoder.transform, features) - encoder.offset) * encoder.scale
     return deviations
 
 
@@ -44,10 +42,12 @@ def fitted(rule: str, encoder: EncoderSpec, source: Dataset, labelled: Dataset |
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         seen = source if labelled is None else labelled
-        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(standardised(encoder, seen), seen.labels)
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(
+            standardised(encoder, seen.features), seen.labels
+        )
     if labelled is None:
-        return _logistic().fit(standardised(encoder, source), source.labels)
-    features = np.concatenate([standardised(encoder, source), standardised(encoder, labelled)])
+        return _logistic().fit(standardised(encoder, source.features), source.labels)
+    features = np.concatenate([standardised(encoder, source.features), standardised(encoder, labelled.features)])
     labels = np.concatenate([source.labels, labelled.labels])
     weights = np.concatenate([np.ones(len(source)), np.full(len(labelled), LABEL_WEIGHT)])
     return _logistic().fit(features, labels, sample_weight=weights)
@@ -55,5 +55,5 @@ def fitted(rule: str, encoder: EncoderSpec, source: Dataset, labelled: Dataset |
 
 def linear_accuracy(model: Any, encoder: EncoderSpec, test: Dataset) -> Accuracy:
     """Accuracy of a fitted baseline on `test`; its margin is not defined and given as 0."""
-    right = float((model.predict(standardised(encoder, test)) == test.labels).mean())
+    right = float((model.predict(standardised(encoder, test.features)) == test.labels).mean())
     return Accuracy(argmax=right, strict=right, margin=0.0, n=len(test))

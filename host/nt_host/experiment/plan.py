@@ -11,6 +11,8 @@ from typing import Any
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
+from nt_host.tasks.split import APART, TEST_TOO
+from nt_host.teacher.linear_teacher import VOTERS
 from nt_host.train_image import GRADED, recipe
 from nt_model.errors import UsageError
 
@@ -40,6 +42,9 @@ class Plan:
             every domain is tested again with its own codes loaded.
         rom: named task whose network is used, where several tasks share one; empty for the task's own.
         networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
+        voters: linear baselines whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
+        unlabelled: which samples the teacher sees without labels (`nt_host.tasks.split.UNLABELLED`); empty for none.
+        made_up: samples that the teacher makes up and labels.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
         switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
             tunes the network without them.
@@ -57,6 +62,9 @@ class Plan:
     chained: bool = False
     rom: str = ""
     networks: int = 0
+    voters: tuple[str, ...] = ()
+    unlabelled: str = ""
+    made_up: int = 0
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
 
@@ -108,6 +116,8 @@ def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **mor
     return Plan(name, task, **{**settings, **more})
 
 
+MADE_UP = 400
+
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
 """Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
@@ -153,8 +163,21 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("emg4-graded", "emg", 4, train=GRADED, settings=GRADED_SETTINGS),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
+        _drift_plan("enose-semi", "enose", voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose3-semi", "enose", 3, voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose1-semi", "enose", 1, voters=VOTERS, unlabelled=APART),
+        _drift_plan("enose-seen", "enose", voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose3-seen", "enose", 3, voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose1-seen", "enose", 1, voters=VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose-made", "enose", voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-seq-made", "enose", chained=True, voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose3-made", "enose", 3, voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose1-made", "enose", 1, voters=VOTERS, made_up=MADE_UP),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
+        _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),
+        _drift_plan("emg4-semi", "emg", 4, voters=("lda",), unlabelled=APART),
+        _drift_plan("emg4-seen", "emg", 4, voters=("lda",), unlabelled=TEST_TOO),
         Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
         _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
         _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),

@@ -14,7 +14,10 @@ from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, 
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
+from nt_host.tasks.split import APART, TEST_TOO
+from nt_host.teacher.linear_teacher import TEACHER_RULE
 
+OFF_CHIP = (DIGITAL_RULE, TEACHER_RULE, *LINEAR_RULES)
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
 HEAD = (
     "| domain | argmax before | argmax after | strict before | strict after | labels | code bytes | wire bytes |\n"
@@ -23,8 +26,9 @@ HEAD = (
 
 SUMMARY_TEXT = (
     "All experiments at a glance: mean over domains and the worst domain, per cent of the test samples; held out: "
-    "share of the labels that a trial keeps for itself. Rules `tft`, `lr` and `lda` change weights in float and run "
-    "on no chip."
+    "share of the labels that a trial keeps for itself. Rules `tft`, `lr`, `lda` and `teacher` change weights in float "
+    "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
+    "tested on as well; `-made`: samples that it makes up of the labelled ones (docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
@@ -68,6 +72,31 @@ def _networks_text(plan: dict[str, Any]) -> str:
     return ", one network for all seeds" if used == 1 else f", {used} networks for {len(plan['seeds'])} seeds"
 
 
+VOTERS_NAMES = {"lr": "logistic regression on source and labels", "lda": "discriminant on the labels"}
+SEEN_TEXT = {
+    APART: "samples without labels that are not tested on",
+    TEST_TOO: "all samples without labels, those tested on included",
+}
+
+
+def _teacher_text(plan: dict[str, Any]) -> str:
+    """Where a teacher answers: who begins, and for which samples; empty elsewhere."""
+    if not plan.get("voters"):
+        return ""
+    votes = " and ".join(VOTERS_NAMES[voter] for voter in plan["voters"])
+    samples = [SEEN_TEXT[plan["unlabelled"]]] if plan["unlabelled"] else []
+    samples += [f"{plan['made_up']} samples made up of labelled ones"] if plan["made_up"] else []
+    return f"a teacher on the host ({votes}) answers for {' and '.join(samples)}"
+
+
+def _teacher_setup(plan: dict[str, Any]) -> str:
+    seeds = ", ".join(str(seed) for seed in plan["seeds"])
+    return (
+        f"No chip: {_teacher_text(plan)}; before: its first vote; mean ± standard deviation over seeds {seeds}, "
+        "per cent of the test samples."
+    )
+
+
 def _digital_setup(plan: dict[str, Any]) -> str:
     return f"All weights tuned in float with all labels, no chip: the digital upper bound; {_spread_text(plan)}"
 
@@ -92,6 +121,7 @@ def _chip_setup(plan: dict[str, Any]) -> str:
     refit = " in a trial, then a refit with all of them" if settings["refit"] else ""
     trial = f"{settings['held_out']:.0%} of the labels held out{refit}" if settings["held_out"] else "no trial"
     before = f"{plan['homeostasis']} rounds of homeostasis first, " if plan.get("homeostasis") else ""
+    before += f"{_teacher_text(plan)}, " if plan.get("voters") else ""
     chained = "each domain from the last codes, " if plan.get("chained") else ""
     worlds = f", {plan['train']['worlds']} worlds" if plan["train"].get("worlds") else ""
     return (
@@ -105,6 +135,8 @@ def _setup(plan: dict[str, Any]) -> str:
     rule = plan["settings"]["rule"]
     if rule in LINEAR_RULES:
         return _linear_setup(plan)
+    if rule == TEACHER_RULE:
+        return _teacher_setup(plan)
     return _digital_setup(plan) if rule == DIGITAL_RULE else _chip_setup(plan)
 
 
@@ -133,7 +165,7 @@ def _flags(plan: dict[str, Any]) -> list[str]:
         flags.append(f"--rule {settings['rule']}")
     if usual is None:
         return flags
-    if settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES):
+    if settings["rule"] not in OFF_CHIP:
         named = (("held_out", "--held-out"), ("batch_size", "--batch-size"), ("steps", "--steps"))
         flags += [f"{flag} {settings[name]}" for name, flag in named if settings[name] != getattr(usual.settings, name)]
     if tuple(plan["seeds"]) != usual.seeds:
@@ -171,7 +203,7 @@ def _summary(paths: Sequence[Path]) -> list[str]:
         worst = of.get(WORST_DOMAIN, found[0]).values
         settings = plan["settings"]
         measured[plan["name"], settings["rule"]] = (mean["after_argmax"][0], worst["after_argmax"][0])
-        on_chip = settings["rule"] not in (DIGITAL_RULE, *LINEAR_RULES)
+        on_chip = settings["rule"] not in OFF_CHIP
         trial = f"{settings['held_out']:.0%}" if on_chip else "-"
         shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
         figures = " | ".join(mean_and_spread(value) for value in shown)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from nt_host.experiment.linear_baseline import LINEAR_RULES
 from nt_host.rules import entries
 from nt_host.rules.tft import DIGITAL_RULE
+from nt_host.teacher.linear_teacher import TEACHER_RULE
 
 TEXT = (
     "Rules side by side: argmax after adaptation, mean over domains, per cent; in brackets the worst domain; - was not "
@@ -21,7 +22,7 @@ Figures = tuple[float, float]
 
 def _rules() -> list[str]:
     on_chip = [entry.name for entry in entries()]
-    return [FIRST, *(name for name in on_chip if name != FIRST), DIGITAL_RULE, *LINEAR_RULES]
+    return [FIRST, *(name for name in on_chip if name != FIRST), DIGITAL_RULE, TEACHER_RULE, *LINEAR_RULES]
 
 
 def rules_table(measured: Mapping[tuple[str, str], Figures]) -> list[str]:

@@ -65,6 +65,7 @@ def load() -> Task:
                 everything.take(adapt & mine),
                 everything.take(test & mine),
                 repetition[adapt & mine],
+                repetition[test & mine],
             )
         )
     source = everything.take(~evaluation)

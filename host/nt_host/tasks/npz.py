@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.tasks.dataset import Dataset
+from nt_host.tasks.dataset import Dataset, one_domain
 from nt_host.tasks.recordings import load_npz
 from nt_host.tasks.task import Target, Task
 from nt_model.errors import UsageError
@@ -71,6 +71,14 @@ def load_dataset(path: Path) -> Dataset:
         _class_names(arrays, labels),
         tuple(str(name) for name in names),
     )
+
+
+def load_features(path: Path) -> NDArray[np.float32]:
+    """Features (n, F) of the NPZ file at `path`; labels, where it has any, are not read. Raises as `load_dataset`."""
+    arrays = load_npz(path)
+    features = _numbers(_either(arrays, path, "features", "X"), "features").astype(np.float32)
+    names = ("without labels",)
+    return one_domain(features, np.zeros(len(features), np.int64), names, path.stem).features
 
 
 def load(path: Path) -> Task:

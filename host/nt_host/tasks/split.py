@@ -11,18 +11,29 @@ from nt_host.tasks.dataset import Dataset
 from nt_host.tasks.task import Target
 from nt_model.errors import UsageError
 
+FloatArray = NDArray[np.float32]
 Int64Array = NDArray[np.int64]
 
 _DRAW_STREAM = 1
 _HELD_OUT_STREAM = 2
+_UNLABELLED_STREAM = 5
+
+APART = "apart"
+TEST_TOO = "test"
+UNLABELLED = (APART, TEST_TOO)
+"""Which samples an adaptation may see without their labels: some that are not tested on, or the tested ones as well."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """`labelled`: samples whose labels the adaptation may see; `test`: the others."""
+    """`labelled`: samples whose labels the adaptation may see; `test`: the others; `spare`: features (m, F) of samples
+    of the pool that are neither, where the target has a test of its own; `test_repetition`: recording of each tested
+    sample, (len(test),) int64, where the target tells."""
 
     labelled: Dataset
     test: Dataset
+    spare: FloatArray
+    test_repetition: Int64Array | None = None
 
 
 def draw_per_class(labels: Int64Array, per_class: int, seed: int, *, leave_half: bool = True) -> Int64Array:
@@ -71,16 +82,43 @@ def split_target(target: Target, labels_per_class: int, seed: int) -> Split:
         rows = draw_repetitions(pool.labels, target.repetition, labels_per_class, seed)
     else:
         rows = draw_per_class(pool.labels, labels_per_class, seed, leave_half=target.test is None)
-    if target.test is not None:
-        return Split(pool.take(rows), target.test)
     rest = np.setdiff1d(np.arange(len(pool)), rows)
+    if target.test is not None:
+        return Split(pool.take(rows), target.test, pool.features[rest], target.test_repetition)
     if len(rest) == 0:
         raise UsageError(
             "every sample was drawn for adaptation: none is left to test on",
             evidence=f"{len(pool)} samples in domain '{target.name}'",
             next_step="give a data file with more samples per class",
         )
-    return Split(pool.take(rows), pool.take(rest))
+    return Split(pool.take(rows), pool.take(rest), pool.features[:0])
+
+
+def set_apart(split: Split, which: str, seed: int) -> tuple[FloatArray, Dataset]:
+    """(features (m, F) that are seen without labels, test), of what `split` leaves, drawn with `seed` >= 0.
+
+    With `which` APART the test shares no sample with the features: they are the spare ones, or where there are none a
+    random half of the test, of which the other half stays; of recordings that are known, whole ones. With TEST_TOO
+    they are the spare ones and the whole test.
+
+    Raises:
+        UsageError: `which` is unknown, or nothing is left to be seen without its label.
+    """
+    if which == TEST_TOO:
+        return np.concatenate([split.spare, split.test.features]), split.test
+    if which == APART and len(split.spare):
+        return split.spare, split.test
+    group = np.arange(len(split.test)) if split.test_repetition is None else split.test_repetition
+    names = np.unique(group)
+    if which != APART or len(names) < 2:
+        raise UsageError(
+            "no sample can be seen without its label",
+            evidence=f"'{which}', {len(split.test)} samples that are not labelled",
+            next_step=f"choose one of {', '.join(UNLABELLED)}, and label fewer samples",
+        )
+    drawn = np.random.default_rng([seed, _UNLABELLED_STREAM]).permutation(names)[: len(names) // 2]
+    seen = np.isin(group, drawn)
+    return split.test.features[seen], split.test.take(~seen)
 
 
 def hold_out(labels: Int64Array, share: float, seed: int) -> tuple[Int64Array, Int64Array]:

@@ -26,12 +26,14 @@ class Target:
         test: samples to test on; None where the test is what the draw leaves of the pool.
         repetition: (len(pool),) int64, recording that each sample belongs to; where given, a draw takes whole
             recordings (all windows of one repetition of each class) and not single samples.
+        test_repetition: (len(test),) int64, the same of the test.
     """
 
     name: str
     pool: Dataset
     test: Dataset | None = None
     repetition: NDArray[np.int64] | None = None
+    test_repetition: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

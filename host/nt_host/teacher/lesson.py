@@ -1,0 +1,57 @@
+"""What a chip is to learn from: labelled samples, and others under the teacher's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.tasks.dataset import Dataset
+from nt_host.teacher.linear_teacher import VOTERS, Teacher, taught, voting, with_answers
+from nt_host.teacher.made_up import made_up
+from nt_model.image import EncoderSpec
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """`samples` to learn from, real labels first; `teacher`, who answered for the rest."""
+
+    samples: Dataset
+    teacher: Teacher
+
+
+def lesson(
+    encoder: EncoderSpec,
+    source: Dataset,
+    labelled: Dataset,
+    unlabelled: FloatArray | None,
+    *,
+    voters: Sequence[str] = VOTERS,
+    made_up_count: int = 0,
+    seed: int = 0,
+) -> Lesson:
+    """The lesson of `labelled` and, where given, of `unlabelled` (m, F); nothing else of these has any say.
+
+    Args:
+        source: samples of the source with their labels.
+        voters: linear baselines whose vote begins (`linear_teacher.VOTERS`).
+        made_up_count: samples that are made up beside, 0 for none.
+        seed: of the samples that are made up.
+
+    Raises:
+        UsageError: as `voting`, `taught` and `made_up`.
+    """
+    teacher = voting(voters, encoder, source, labelled)
+    others = [np.empty((0, labelled.n_features), np.float32)]
+    if unlabelled is not None:
+        teacher = taught(teacher, labelled, unlabelled)
+        others.append(unlabelled)
+    if made_up_count:
+        others.append(made_up(encoder, source, labelled, made_up_count, seed))
+    features = np.concatenate(others)
+    answers = teacher.answers(features) if len(features) else np.empty(0, np.int64)
+    return Lesson(with_answers(labelled, features, answers), teacher)

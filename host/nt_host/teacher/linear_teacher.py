@@ -1,0 +1,118 @@
+"""Teacher: linear baselines vote, then a linear discriminant learns from the labels and from its own answers.
+
+The vote is the mean class probability of the voters, which are `nt_host.experiment.linear_baseline`'s: `lr` knows the
+source and the labels, `lda` the labels alone, and only where there are more labels than classes. Each of at most
+ROUNDS rounds fits a discriminant with shrinkage (Ledoit and Wolf 2004) on the labelled samples, LABEL_COPIES times
+each, and on all unlabelled ones under the answers of the round before: self-training, Scudder 1965, IEEE Transactions
+on Information Theory 11, 363. Classes that no labelled sample has are never answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, standardised
+from nt_host.tasks.dataset import Dataset
+from nt_model.errors import UsageError
+from nt_model.image import EncoderSpec
+
+FloatArray = NDArray[np.float32]
+ProbabilityArray = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
+
+TEACHER_RULE = "teacher"
+"""What an experiment calls the teacher where it runs alone, without a chip."""
+VOTERS = LINEAR_RULES
+ROUNDS = 8
+LABEL_COPIES = 3
+"""How often a labelled sample counts where an unlabelled one counts once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """Models whose mean class probability answers.
+
+    Attributes:
+        encoder: of the image, whose transform, shift and scale the models see features through.
+        classes: (k,) int64, the classes that it may answer, ascending.
+        models: fitted scikit-learn classifiers, at least one.
+    """
+
+    encoder: EncoderSpec
+    classes: Int64Array
+    models: tuple[Any, ...]
+
+    def _shares(self, values: FloatArray) -> ProbabilityArray:
+        """(n, k) mean probability of each of `classes`, each model's over these alone."""
+        total = np.zeros((len(values), len(self.classes)))
+        for model in self.models:
+            among = np.isin(model.classes_, self.classes)
+            share = model.predict_proba(values)[:, among] + np.finfo(np.float64).tiny
+            total += share / share.sum(axis=1, keepdims=True)
+        return total / len(self.models)
+
+    def predict(self, values: FloatArray) -> Int64Array:
+        """As `answers`, by standardised features, as the models themselves take them."""
+        answered: Int64Array = self.classes[self._shares(values).argmax(axis=1)].astype(np.int64)
+        return answered
+
+    def answers(self, features: FloatArray) -> Int64Array:
+        """(n,) the most probable class of each sample of features (n, F)."""
+        return self.predict(standardised(self.encoder, features))
+
+
+def voting(voters: Sequence[str], encoder: EncoderSpec, source: Dataset, labelled: Dataset) -> Teacher:
+    """The vote of `voters` (of VOTERS, at least one) after `source` and `labelled`.
+
+    Raises:
+        UsageError: a voter is unknown, or none can learn from so few labels.
+    """
+    unknown = [voter for voter in voters if voter not in VOTERS]
+    classes = np.unique(labelled.labels)
+    able = [voter for voter in voters if voter != "lda" or len(labelled) > len(classes)]
+    if unknown or not able:
+        raise UsageError(
+            "the teacher has no voter that can learn here",
+            evidence=f"voters: {', '.join(voters)}; {len(labelled)} labels of {len(classes)} classes",
+            next_step=f"choose among {', '.join(VOTERS)}; `lda` needs more labels than classes",
+        )
+    return Teacher(encoder, classes, tuple(fitted(voter, encoder, source, labelled) for voter in able))
+
+
+def taught(first: Teacher, labelled: Dataset, unlabelled: FloatArray) -> Teacher:
+    """A discriminant that begins with the answers of `first` on `unlabelled` (m, F) and learns from its own.
+
+    Raises:
+        UsageError: there is no unlabelled sample, or their features do not fit.
+    """
+    if unlabelled.ndim != 2 or not len(unlabelled) or unlabelled.shape[1] != labelled.n_features:
+        raise UsageError(
+            "the unlabelled samples do not fit the labelled ones",
+            evidence=f"features of shape {unlabelled.shape}; {labelled.n_features} features per labelled sample",
+            next_step="give at least one sample with the same features",
+        )
+    teacher, answers = first, first.answers(unlabelled)
+    for _ in range(ROUNDS):
+        lesson = with_answers(labelled, unlabelled, answers)
+        teacher = Teacher(first.encoder, first.classes, (fitted("lda", first.encoder, lesson, None),))
+        before, answers = answers, teacher.answers(unlabelled)
+        if (answers == before).all():
+            break
+    return teacher
+
+
+def with_answers(labelled: Dataset, unlabelled: FloatArray, answers: Int64Array) -> Dataset:
+    """The labelled samples, LABEL_COPIES times each, and after them `unlabelled` (m, F) under `answers` (m,)."""
+    rows = np.tile(np.arange(len(labelled)), LABEL_COPIES)
+    return Dataset(
+        np.concatenate([labelled.features[rows], unlabelled.astype(np.float32)]),
+        np.concatenate([labelled.labels[rows], answers]).astype(np.int64),
+        np.concatenate([labelled.domain[rows], np.full(len(answers), labelled.domain[0])]).astype(np.int64),
+        labelled.class_names,
+        labelled.domain_names,
+    )
