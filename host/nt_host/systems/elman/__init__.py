@@ -1,0 +1,1 @@
+"""An Elman recurrent network for questions: trained, constrained, and run spiking with a delay line round the array."""
