@@ -1,4 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, other systems."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from nt_host.paper.tables import FIVE_RUNS, TABLES, run_table
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
 from nt_host.report.tables import text_table
 from nt_host.study.result import StudyResult, StudyTable, study_folder, write_study
+from nt_host.systems.elman.study import DEFAULT_SEEDS as ELMAN_SEEDS
+from nt_host.systems.elman.study import run_elman_study
 from nt_host.systems.retention import DEFAULT_SEEDS as RETENTION_SEEDS
 from nt_host.systems.retention import run_retention_study
 from nt_host.systems.soft_lif import DEFAULT_SEEDS as SOFT_LIF_SEEDS
@@ -26,6 +28,10 @@ OnProgress = Callable[[int, int, str], None]
 
 def _circuit(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     return run_circuit_study(folder, seeds[0] if seeds else 0, on_progress=on_progress)
+
+
+def _elman(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_elman_study(folder, seeds or ELMAN_SEEDS, on_progress)
 
 
 def _power(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
@@ -57,6 +63,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     **{name: partial(_table, name) for name in TABLES},
     "retention": _retention,
     "soft-lif": _soft_lif,
+    "elman-trec": _elman,
 }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-SYSTEMS = frozenset({"retention", "soft-lif"})
+SYSTEMS = frozenset({"elman-trec", "retention", "soft-lif"})
 TITLE = "Other systems that the field measures itself against"
 INTRO = (
     "Two of these systems are studied elsewhere: Monte Carlo of many chips under process variation is "
     "`nt-host montecarlo`, and in-the-loop learning that corrects mismatch is `nt-host experiment mismatch`, both "
     "in [calibration.md](calibration.md).",
-    "Not done: the Elman recurrent network for TREC question classification, and the spiking equilibrium-propagation "
-    "learner with its bias-only form. There is no command, no test and no figure for them.",
+    "Not done: the spiking equilibrium-propagation learner with its bias-only form. There is no command, no test and "
+    "no figure for it.",
 )
 
 

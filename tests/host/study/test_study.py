@@ -68,4 +68,4 @@ def test_a_page_of_other_systems_says_what_it_lacks(tmp_path: Path, cli: RunCli)
     assert cli("report", path, "--out", tmp_path / "page.md").returncode == 0
     page = (tmp_path / "page.md").read_text()
     assert "# Other systems" in page
-    assert "Not done: the Elman" in page
+    assert "Not done: the spiking equilibrium-propagation" in page

@@ -46,7 +46,7 @@ class ElmanSpec:
     population: int = 4
     min_uses: int = 2
     max_words: int = 20
-    epochs: tuple[int, int, int] = (8, 3, 3)
+    epochs: tuple[int, int, int] = (12, 4, 4)
     rates: tuple[float, float, float] = (0.01, 0.004, 0.003)
     weight_rate: float = 10.0
     batch_size: int = 64
