@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from nt_host.train_image import require_torch
 from nt_model.corner import corner_named
 from nt_model.image_file import image_bytes, parse_image
 
+if TYPE_CHECKING:
+    from nt_host.systems.elman.training import TrainedElman
+
 OnProgress = Callable[[int, int, str], None]
 
 FLOAT = "float"
@@ -29,6 +32,7 @@ CONSTRAINED_ARRAY = "constrained, on the ideal array"
 MATCHED = "matched to the array, digital"
 MATCHED_ARRAY = "matched to the array, on the ideal array"
 CUT = "matched to the array, on the ideal array, delay line cut"
+NOT_RECURRENT = "trained without recurrence and matched, on the ideal array"
 CORNERS = ("typical", "wild", "worn")
 """Corners whose chips the matched network runs on, codes at 128: 10, 20 and 30 % spread of gains."""
 
@@ -47,6 +51,7 @@ FORMS = (
     MATCHED_ARRAY,
     MATCHED,
     CUT,
+    NOT_RECURRENT,
     *(at_corner(corner) for corner in CORNERS),
 )
 
@@ -86,8 +91,7 @@ class _Test:
         return self.outcome(form, scores, chip_seed)
 
 
-def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) -> list[Outcome]:
-    """Train the network of `spec` and run all its forms, on `chips` chips of every corner of CORNERS."""
+def _trained(spec: ElmanSpec, train: Questions, test: Questions) -> tuple[TrainedElman, _Test]:
     # Imported where it is used: only here is PyTorch needed.
     from nt_host.systems.elman.training import train_elman
 
@@ -96,7 +100,12 @@ def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) 
     trained = train_elman(
         spec, vocabulary.rows(train.words), train.labels, rows, len(vocabulary), len(train.class_names)
     )
-    held = _Test(spec, rows, test.labels)
+    return trained, _Test(spec, rows, test.labels)
+
+
+def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) -> list[Outcome]:
+    """Train the network of `spec` and run all its forms, on `chips` chips of every corner of CORNERS."""
+    trained, held = _trained(spec, train, test)
     mismatched = [
         held.on_chip(at_corner(corner), trained.spiking, corner, 1000 * spec.seed + chip)
         for corner in CORNERS
@@ -115,6 +124,12 @@ def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) 
     ]
 
 
+def run_not_recurrent(spec: ElmanSpec, train: Questions, test: Questions) -> Outcome:
+    """The network of `spec` trained without any recurrent synapse, on the ideal array (negative control)."""
+    trained, held = _trained(replace(spec, recurrent_fan_in=0), train, test)
+    return held.on_chip(NOT_RECURRENT, trained.spiking, "ideal")
+
+
 def run_networks(
     spec: ElmanSpec,
     train: Questions,
@@ -123,13 +138,17 @@ def run_networks(
     chips: int,
     on_progress: OnProgress = lambda done, total, note: None,
 ) -> list[Outcome]:
-    """`run_network` for every seed and both ways of reading; EnvironmentMissingError where PyTorch is not installed."""
+    """`run_network` for every seed and both ways of reading, and for the reading of all words the network without
+    recurrence (the last state of one would have seen a single word). EnvironmentMissingError where PyTorch is not
+    installed."""
     require_torch()
     jobs = [(seed, last_state) for seed in seeds for last_state in (False, True)]
     outcomes: list[Outcome] = []
     for done, (seed, last_state) in enumerate(jobs):
         on_progress(done, len(jobs), f"seed {seed}, {'last state' if last_state else 'all words'}")
         outcomes += run_network(replace(spec, seed=seed, last_state=last_state), train, test, chips)
+        if not last_state:
+            outcomes.append(run_not_recurrent(replace(spec, seed=seed), train, test))
     return outcomes
 
 

@@ -20,7 +20,8 @@ class ElmanSpec:
     Attributes:
         word_inputs: length of a word vector D.
         hidden: hidden neurons H.
-        word_fan_in, recurrent_fan_in: synapses of a hidden neuron from words and from the hidden layer.
+        word_fan_in, recurrent_fan_in: synapses of a hidden neuron from words and from the hidden layer, itself
+            among it; a recurrent fan-in of 0 makes a network without recurrence.
         population: output neurons per class.
         min_uses: times a word must occur in training to be known.
         max_words: words of a question that are read.
@@ -59,8 +60,8 @@ class ElmanSpec:
     def __post_init__(self) -> None:
         if self.word_fan_in + self.recurrent_fan_in > FAN_IN or self.hidden > FAN_IN:
             raise PretrainError(f"a neuron may have {FAN_IN} inputs: {self}")
-        if not 1 <= self.word_fan_in <= self.word_inputs or not 1 <= self.recurrent_fan_in <= self.hidden:
-            raise PretrainError(f"a fan-in lies outside 1..number of inputs: {self}")
+        if not 1 <= self.word_fan_in <= self.word_inputs or not 0 <= self.recurrent_fan_in <= self.hidden:
+            raise PretrainError(f"a fan-in does not fit the number of inputs: {self}")
         if min(self.population, self.min_uses, self.max_words, self.batch_size) < 1 or min(self.epochs) < 0:
             raise PretrainError(f"a size or a number of epochs is too small: {self}")
         if min(self.rates) <= 0 or self.weight_rate <= 0 or self.gain_sigma < 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,16 @@ torch = pytest.importorskip("torch", reason="needs the extra nt-host[pretrain]: 
 from nt_host.cli.study import STUDIES  # noqa: E402
 from nt_host.fleet.simulated import simulated_chip  # noqa: E402
 from nt_host.pretrain.spec import PretrainError  # noqa: E402
-from nt_host.systems.elman.outcomes import CUT, FLOAT, FORMS, MATCHED_ARRAY, Outcome, mean_of, run_networks  # noqa: E402
+from nt_host.systems.elman.outcomes import (  # noqa: E402
+    CUT,
+    FLOAT,
+    FORMS,
+    MATCHED_ARRAY,
+    NOT_RECURRENT,
+    Outcome,
+    mean_of,
+    run_networks,
+)
 from nt_host.systems.elman.spec import FAN_IN, TOP_LEVEL, ElmanSpec  # noqa: E402
 from nt_host.systems.elman.spiking import spiking_scores  # noqa: E402
 from nt_host.systems.elman.study import PUBLISHED, elman_checks, elman_table  # noqa: E402
@@ -29,8 +40,8 @@ SMALL = ElmanSpec(
     word_fan_in=12,
     recurrent_fan_in=12,
     population=2,
-    epochs=(10, 2, 2),
-    batch_size=16,
+    epochs=(16, 3, 3),
+    batch_size=32,
     unknown_share=0.0,
     silent_share=0.0,
 )
@@ -78,15 +89,15 @@ def test_every_question_is_in_one_batch_of_an_epoch() -> None:
     assert max(map(len, batches)) == 3
 
 
-def test_a_made_up_set_is_learned_and_needs_the_delay_line() -> None:
-    train, test = made_up_questions(200, 0), made_up_questions(100, 1)
+def test_a_made_up_set_is_learned_and_the_last_state_needs_the_delay_line() -> None:
+    train, test = made_up_questions(160, 0), made_up_questions(80, 1)
     outcomes = run_networks(SMALL, train, test, (0,), 1)
     assert {each.form for each in outcomes} == set(FORMS)
     for last_state in (False, True):
         for form in (FLOAT, MATCHED_ARRAY):
             assert mean_of(outcomes, form, last_state=last_state) > 0.85
-        cut = mean_of(outcomes, CUT, last_state=last_state)
-        assert cut < mean_of(outcomes, MATCHED_ARRAY, last_state=last_state) - 0.15
+    # Half the class is told by the word that is read first: without memory one pair of classes is a guess.
+    assert mean_of(outcomes, CUT, last_state=True) < 0.7
 
 
 def made_up_outcomes(accuracy: float) -> list[Outcome]:
@@ -94,6 +105,7 @@ def made_up_outcomes(accuracy: float) -> list[Outcome]:
         Outcome(last_state, 0, form, 0, accuracy - 0.1 * (form == CUT))
         for last_state in (False, True)
         for form in FORMS
+        if not (last_state and form == NOT_RECURRENT)
     ]
 
 
@@ -108,6 +120,12 @@ def test_the_table_begins_with_the_published_figure() -> None:
     table = elman_table(made_up_outcomes(0.8))
     assert table.rows[0][1:] == ("74", "74")
     assert len(table.rows) == 1 + len(FORMS)
+    assert next(row for row in table.rows if row[0] == NOT_RECURRENT)[1:] == ("80.0 ± 0.0", "-")
+
+
+def test_a_network_without_recurrence_has_no_recurrent_synapse() -> None:
+    net = ElmanTrainable(replace(SMALL, recurrent_fan_in=0), 5, 3, torch.Generator().manual_seed(4))
+    assert (net.network().hidden.weight[:, SMALL.word_inputs :] == 0).all()
 
 
 def test_the_command_is_there() -> None:
