@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from nt_host.compile import NetworkLayer
 from nt_host.encode import encode
-from nt_host.pretrain.spec import WEIGHT_LIMIT
 from nt_host.pretrain.spiking_layer import LATENT_LIMIT, rounded
 from nt_host.systems.elman.constrained import ONE_Q8, ElmanNetwork
 from nt_host.systems.elman.spec import N_STEPS, TOP_LEVEL, ElmanSpec
@@ -154,9 +153,7 @@ class ElmanTrainable(nn.Module):
         with torch.no_grad():
             levels = torch.round(torch.clamp(self.vectors, 0, 1) * TOP_LEVEL).numpy().astype(np.uint8)
         readout = np.repeat(np.arange(self._n_classes, dtype=np.uint16), self._spec.population)
-        hidden, output = self.hidden.folded(), self.output.folded()
-        assert int(np.abs(hidden.weight.astype(np.int64)).max()) <= WEIGHT_LIMIT
-        return ElmanNetwork(levels, hidden, output, readout)
+        return ElmanNetwork(levels, self.hidden.folded(), self.output.folded(), readout)
 
     def word_rates(self, words: Tensor, stage: Stage) -> Tensor:
         """Activities (B, L, D) of the words (B, L), 0..1."""
