@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_calib.calibrate import calibrate
+from nt_hil.chip import Chip
 from nt_host.fleet.simulated import simulated_chip
 from nt_host.systems.elman.constrained import ElmanNetwork, digital_scores
 from nt_host.systems.elman.spec import ElmanSpec
@@ -17,7 +20,7 @@ from nt_host.systems.elman.words import Vocabulary, WordRows
 from nt_host.tasks.trec import Questions
 from nt_host.train_image import require_torch
 from nt_model.corner import corner_named
-from nt_model.image_file import image_bytes, parse_image
+from nt_model.image_file import LoadedImage, image_bytes, parse_image
 
 if TYPE_CHECKING:
     from nt_host.systems.elman.training import TrainedElman
@@ -37,9 +40,13 @@ CORNERS = ("typical", "wild", "worn")
 """Corners whose chips the matched network runs on, codes at 128: 10, 20 and 30 % spread of gains."""
 
 
-def at_corner(corner: str) -> str:
+CALIBRATED_CORNERS = ("wild", "worn")
+"""Corners whose chips run once more after calibration."""
+
+
+def at_corner(corner: str, *, calibrated: bool = False) -> str:
     """Name of the form that runs on chips of `corner`."""
-    return f"matched to the array, on {corner} chips"
+    return f"matched to the array, on {corner} chips{', calibrated' if calibrated else ''}"
 
 
 FORMS = (
@@ -53,6 +60,7 @@ FORMS = (
     CUT,
     NOT_RECURRENT,
     *(at_corner(corner) for corner in CORNERS),
+    *(at_corner(corner, calibrated=True) for corner in CALIBRATED_CORNERS),
 )
 
 
@@ -81,14 +89,27 @@ class _Test:
     def digital(self, form: str, network: ElmanNetwork) -> Outcome:
         return self.outcome(form, digital_scores(network, self.rows, last_state=self.spec.last_state))
 
-    def on_chip(
-        self, form: str, network: ElmanNetwork, corner: str, chip_seed: int = 0, *, connected: bool = True
-    ) -> Outcome:
-        image = network.image()
-        chip, _ = simulated_chip(parse_image(image_bytes(image)), corner_named(corner), chip_seed)
-        scores = spiking_scores(chip, image, network, self.rows, last_state=self.spec.last_state, connected=connected)
-        chip.close()
-        return self.outcome(form, scores, chip_seed)
+    def on_ideal(self, form: str, network: ElmanNetwork, *, connected: bool = True) -> Outcome:
+        loaded = parse_image(image_bytes(network.image()))
+        with closing(simulated_chip(loaded, corner_named("ideal"), 0)[0]) as chip:
+            return self.outcome(form, self._scores(chip, loaded, network, connected=connected))
+
+    def on_mismatched(self, network: ElmanNetwork, corner: str, chip_seed: int) -> list[Outcome]:
+        """The chip as it comes, and calibrated where `corner` asks for that."""
+        loaded = parse_image(image_bytes(network.image()))
+        with closing(simulated_chip(loaded, corner_named(corner), chip_seed)[0]) as chip:
+            found = [self.outcome(at_corner(corner), self._scores(chip, loaded, network), chip_seed)]
+            if corner in CALIBRATED_CORNERS:
+                calibrate(chip, loaded.image, loaded.digest)
+                scores = self._scores(chip, loaded, network)
+                found.append(self.outcome(at_corner(corner, calibrated=True), scores, chip_seed))
+        return found
+
+    def _scores(
+        self, chip: Chip, loaded: LoadedImage, network: ElmanNetwork, *, connected: bool = True
+    ) -> NDArray[np.int64]:
+        last_state = self.spec.last_state
+        return spiking_scores(chip, loaded.image, network, self.rows, last_state=last_state, connected=connected)
 
 
 def _trained(spec: ElmanSpec, train: Questions, test: Questions) -> tuple[TrainedElman, _Test]:
@@ -107,19 +128,20 @@ def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) 
     """Train the network of `spec` and run all its forms, on `chips` chips of every corner of CORNERS."""
     trained, held = _trained(spec, train, test)
     mismatched = [
-        held.on_chip(at_corner(corner), trained.spiking, corner, 1000 * spec.seed + chip)
+        outcome
         for corner in CORNERS
         for chip in range(chips)
+        for outcome in held.on_mismatched(trained.spiking, corner, 1000 * spec.seed + chip)
     ]
     return [
         held.outcome(FLOAT, trained.float_scores),
         held.digital(ROUNDED, trained.rounded),
         held.digital(CONSTRAINED, trained.constrained),
-        held.on_chip(ROUNDED_ARRAY, trained.rounded, "ideal"),
-        held.on_chip(CONSTRAINED_ARRAY, trained.constrained, "ideal"),
-        held.on_chip(MATCHED_ARRAY, trained.spiking, "ideal"),
+        held.on_ideal(ROUNDED_ARRAY, trained.rounded),
+        held.on_ideal(CONSTRAINED_ARRAY, trained.constrained),
+        held.on_ideal(MATCHED_ARRAY, trained.spiking),
         held.digital(MATCHED, trained.spiking),
-        held.on_chip(CUT, trained.spiking, "ideal", connected=False),
+        held.on_ideal(CUT, trained.spiking, connected=False),
         *mismatched,
     ]
 
@@ -127,7 +149,7 @@ def run_network(spec: ElmanSpec, train: Questions, test: Questions, chips: int) 
 def run_not_recurrent(spec: ElmanSpec, train: Questions, test: Questions) -> Outcome:
     """The network of `spec` trained without any recurrent synapse, on the ideal array (negative control)."""
     trained, held = _trained(replace(spec, recurrent_fan_in=0), train, test)
-    return held.on_chip(NOT_RECURRENT, trained.spiking, "ideal")
+    return held.on_ideal(NOT_RECURRENT, trained.spiking)
 
 
 def run_networks(
