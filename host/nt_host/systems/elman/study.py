@@ -112,13 +112,13 @@ def _told(seeds: Sequence[int], train: Questions, test: Questions) -> tuple[str,
         "is what *on the ideal array* adds to it. Every mismatched corner (10, 20 and 30 % spread of gains, "
         f"thresholds half as much, 1, 2 and 2 % noise of the comparator, 1 % dead neurons on worn chips) is {CHIPS} "
         "chips per network, codes at 128; *calibrated* is what `nt-host calibrate` does, without questions or labels. "
-        "Two controls show what the recurrence does: the delay line *cut* while the trained network runs, and a network "
-        "*trained without* recurrent synapses.",
+        "Two controls show what the recurrence does: the delay line *cut* while the trained network runs, and a "
+        "network *trained without* recurrent synapses.",
         "**Tried and left out**: adapting codes with rule `dmn` (60 steps; samples are the last presentations of 60 "
         "labelled questions per class). On three worn and three wild chips of one network that reads backwards, "
         "held-out questions answered right fell from 80 to 82 % to 64 to 72 % on the five chips whose codes it moved. "
-        "A likely reason, not checked: moved hidden codes also change the presentations before the last, which the rule "
-        "does not see.",
+        "A likely reason, not checked: moved hidden codes also change the presentations before the last, which the "
+        "rule does not see.",
     )
 
 
