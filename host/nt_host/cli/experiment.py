@@ -84,7 +84,8 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
 
     circuit, xor and power hold the tool against the paper's circuit, table1 to table8 against its tables (five runs;
     the paper's own network and images where NT_PAPER_DIR names their folder); retention is the drift of an analog
-    store and its refresh, soft-lif training with a soft LIF curve; they take `--out`, `--seed` and `--json` alone.
+    store and its refresh, soft-lif training with a soft LIF curve, eqprop a spiking equilibrium-propagation learner
+    and its local rule for codes; they take `--out`, `--seed` and `--json` alone.
     mismatch and transfer run many chips on all cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)

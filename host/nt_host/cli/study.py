@@ -1,5 +1,4 @@
-"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif,
-eqprop."""
+"""Studies as `nt-host experiment` runs them: circuit, xor, power, the paper's tables, retention, soft-lif, eqprop."""
 
 from __future__ import annotations
 
