@@ -202,7 +202,7 @@ def test_a_code_stays_within_its_range_however_long_it_is_pulled() -> None:
 
 
 def stained(x: np.ndarray) -> np.ndarray:
-    """The digits with a stripe of three columns that a stain has blackened."""
+    """The digits with a stripe of three columns that a stain has darkened."""
     images = x.reshape(-1, 8, 8).copy()
     images[:, :, 2:5] *= 0.3
     return images.reshape(-1, 64)

@@ -19,7 +19,7 @@ from nt_host.systems.eqprop.judge import Learned
 from nt_host.systems.eqprop.keep import kept_path, trained
 from nt_host.systems.eqprop.local_rule import LocalSettings
 from nt_host.systems.eqprop.picture import write_eqprop_picture
-from nt_host.systems.eqprop.report import eqprop_checks, eqprop_tables
+from nt_host.systems.eqprop.report import eqprop_checks, eqprop_finding, eqprop_tables
 from nt_host.systems.eqprop.study import run_eqprop
 from nt_host.systems.eqprop.told import eqprop_told
 from nt_host.systems.eqprop.train import TrainSettings
@@ -61,6 +61,7 @@ def test_the_study_runs_and_goes_on_from_what_it_kept(data: Mnist, tmp_path: Pat
     assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
     assert len(eqprop_checks(learned, outcomes, PLAN)) == 2
     assert all(eqprop_told(HOW, PLAN, (0, 1)))
+    assert "With 20 labels" in eqprop_finding(outcomes, PLAN)
     write_eqprop_picture(tmp_path / "picture.png", (0.9, 0.95), outcomes, PLAN)
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 

@@ -83,7 +83,7 @@ def judged(chip: Chip, on_array: ArrayNetwork, data: Digits, presentations: int)
     return found
 
 
-def adapt_by_default(chip: Chip, on_array: ArrayNetwork, labelled: Digits, settings: AdaptSettings, seed: int) -> None:
+def adapt_by_default(chip: Chip, on_array: ArrayNetwork, labelled: Digits, settings: AdaptSettings) -> None:
     """Adapt by rule `dmn`, which knows one presentation without feedback."""
     silent = np.zeros((len(labelled.labels), on_array.image.n_classes), np.float32)
     image = on_array.image
@@ -118,7 +118,7 @@ def _adapted_states(
         adapt_locally(chip, on_array, labelled, local, task.chip)
         states[state_name(LOCAL, per_class)] = judged(chip, on_array, test, plan.presentations)
         move_codes(chip, start)
-        adapt_by_default(chip, on_array, labelled, default, task.chip)
+        adapt_by_default(chip, on_array, labelled, default)
         states[state_name(DEFAULT_RULE, per_class)] = judged(chip, on_array, test, plan.presentations)
     return states
 

@@ -28,13 +28,16 @@ def _draw_rules(axes: Axes, outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> 
     for rule, colour, style, label in styles:
         values = [values_of(outcomes, state_name(rule, each), SETTLED_ARGMAX) for each in plan.labels_per_class]
         labels = [10 * each for each in plan.labels_per_class]
-        means, spreads = ([100 * float(f(each)) for each in values] for f in (np.mean, np.std))
+        means = [100 * float(np.mean(each)) for each in values]
+        spreads = [100 * float(np.std(each, ddof=1)) if len(each) > 1 else 0.0 for each in values]
         axes.errorbar(labels, means, spreads, fmt=style, color=colour, capsize=3, markersize=4, label=label)
     axes.set_xscale("log")
+    axes.set_xticks([10 * each for each in plan.labels_per_class], [f"{10 * each:,}" for each in plan.labels_per_class])
+    axes.minorticks_off()
     axes.set_xlabel("labelled samples")
     axes.set_ylabel("accuracy on the tilted test (%)")
     axes.set_title(f"tilted by {plan.degrees:g} degrees, codes alone", loc="left", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
 
 
 def write_eqprop_picture(path: Path, curve: Sequence[float], outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> None:

@@ -105,3 +105,22 @@ def eqprop_tables(
 ) -> tuple[StudyTable, ...]:
     """The network off-chip, on the array, and its adaptation."""
     return (_network_table(learned), _array_table(outcomes), _rule_table(outcomes, plan))
+
+
+def _points_apart(points: float) -> str:
+    return f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
+
+
+def eqprop_finding(outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> str:
+    """How the local rule stands to `dmn`, in a sentence for each number of labels."""
+    told = []
+    for per_class in plan.labels_per_class:
+        apart = []
+        for measure, place in (("argmax", LAST), ("strict", LAST + 1)):
+            local, default = (
+                float(np.mean(values_of(outcomes, state_name(rule, per_class), place)))
+                for rule in (LOCAL, DEFAULT_RULE)
+            )
+            apart.append(f"{_points_apart(100 * (local - default))} it in {measure}")
+        told.append(f"With {10 * per_class} labels the local rule ends, beside `dmn`, {' and '.join(apart)} (settled).")
+    return " ".join(told)

@@ -15,7 +15,7 @@ from nt_host.systems.eqprop.digits import Mnist, load_mnist
 from nt_host.systems.eqprop.judge import Learned, judged_network
 from nt_host.systems.eqprop.keep import trained
 from nt_host.systems.eqprop.local_rule import LocalSettings
-from nt_host.systems.eqprop.report import eqprop_checks, eqprop_tables
+from nt_host.systems.eqprop.report import eqprop_checks, eqprop_finding, eqprop_tables
 from nt_host.systems.eqprop.told import eqprop_told
 from nt_host.systems.eqprop.train import TrainSettings
 
@@ -106,4 +106,5 @@ def run_eqprop_study(
             "networks": [asdict(each) for each in learned],
             "chips": [asdict(each) for each in outcomes],
         },
+        eqprop_finding(outcomes, PLAN),
     )

@@ -10,7 +10,7 @@ from nt_host.systems.eqprop.train import TrainSettings
 
 PUBLISHED_TOLD = (
     "**Beside the published figure**: EqSpike (Martin et al., iScience 2021, arXiv:2010.07859) reports 97.6 % on the "
-    "MNIST test. Only its abstract was at hand; its neurons, sizes and updates are not those below."
+    "MNIST test. Only its abstract was at hand, so sizes, neurons and updates cannot be held against each other here."
 )
 STRICT_TOLD = (
     "Strict accuracy asks that no neuron but the right one spikes even once in all steps. Rate-coded outputs are not "
