@@ -63,9 +63,9 @@ def test_report_renders_studies_by_their_schema(tmp_path: Path, cli: RunCli) -> 
     assert "## A title" in (tmp_path / "page.md").read_text()
 
 
-def test_a_page_of_other_systems_says_what_it_lacks(tmp_path: Path, cli: RunCli) -> None:
+def test_a_page_of_other_systems_says_where_the_rest_is(tmp_path: Path, cli: RunCli) -> None:
     path = write_study(tmp_path, replace(RESULT, study="retention"))
     assert cli("report", path, "--out", tmp_path / "page.md").returncode == 0
     page = (tmp_path / "page.md").read_text()
     assert "# Other systems" in page
-    assert "Not done: the spiking equilibrium-propagation" in page
+    assert "[calibration.md](calibration.md)" in page
