@@ -141,3 +141,15 @@ def test_the_page_says_where_seeds_share_a_network(tmp_path: Path) -> None:
         page = results_page([tmp_path / "r.json"])
         assert words in page
         assert ("network for all" in page) == (networks == 1)
+
+
+def test_a_graded_plan_runs_its_own_rule_and_the_page_says_so(tmp_path: Path) -> None:
+    plan = plan_named("enose-graded")
+    assert plan.result_name == "enose-graded.json"
+    other = replace(plan, settings=replace(plan.settings, rule="surrogate"))
+    assert other.result_name == "enose-graded-surrogate.json"
+    write_result(tmp_path / "r.json", plan, [cell_of("batch2", seed, 0.9) for seed in plan.seeds])
+    page = results_page([tmp_path / "r.json"])
+    assert "`nt-host experiment enose-graded --out FOLDER`" in page
+    assert "Rule `scores`" in page
+    assert "count over 8 time steps" in page

@@ -109,6 +109,7 @@ FAST = AdaptSettings(held_out=0.0, batch_size=32, rule_options={"rate_code": 25.
 
 
 GRADED_SETTINGS = AdaptSettings(rule="scores", held_out=0.0, batch_size=96, steps=150)
+"""For a ROM whose neurons count over several steps."""
 
 
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
@@ -160,7 +161,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-graded", "enose", train=GRADED, settings=GRADED_SETTINGS),
         _drift_plan("enose3-graded", "enose", 3, train=GRADED, settings=GRADED_SETTINGS),
         _drift_plan("enose1-graded", "enose", 1, train=GRADED, settings=GRADED_SETTINGS),
-        _drift_plan("emg4-graded", "emg", 4, train=GRADED, settings=GRADED_SETTINGS),
+        _drift_plan("enose-seq-graded", "enose", train=GRADED, settings=GRADED_SETTINGS, chained=True),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
         _drift_plan("enose-semi", "enose", voters=VOTERS, unlabelled=APART),

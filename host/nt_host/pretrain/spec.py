@@ -116,7 +116,7 @@ class GradedSpec:
     copies: int = 2
     drive: float = 0.1
     kink_spread: float = 0.5
-    lead: float = 0.1
+    lead: float = 0.2
     steps: int = 300
     batch_size: int = 96
     rate: float = 0.05

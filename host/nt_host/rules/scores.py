@@ -8,26 +8,23 @@ by least squares, as a linear discriminant is (the two agree up to scale: Duda, 
     e_c    = (s_c - mean over classes of s_c) / s - lead * ([c is the label] - 1 / C)
     r      = drive over threshold, estimated at nominal gains; the slope of the count is 1 where 0 < r < SATURATED, and
              above, where the neuron cannot count more but less, for e_c > 0
-    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds) + decay * log(g / g_start)
+    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds)
     e_low  = back(e * slope) * slope of the neuron below: as above for T > 1, the window of ``surrogate`` for T = 1
 
 followed by Adam with a cosine rate (``gain_descent``) along G. Only differences between classes count: what all
-classes' scores have in common is no error. The decay is a Gaussian prior on the log gains round the start.
+classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried and left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
 from nt_host.rules.estimate import FloatArray, drives, layer_inputs, per_code
 from nt_host.rules.gain_descent import TINY, DescentSettings, GainDescent, gain_parts, window_gate
-from nt_model.errors import UsageError
 from nt_model.image import Image
 
 SATURATED = 1.33
@@ -37,22 +34,15 @@ the estimate too high."""
 
 @dataclass(frozen=True)
 class ScoresSettings(DescentSettings):
-    """Settings of rule `scores`: those of the family with a faster rate, and
-
-    Attributes:
-        lead: by how much the label's score shall exceed the others', as a share of the mean score.
-        decay: pull of the log gains towards the start, per update.
-    """
+    """Settings of rule `scores`: those of the family with a faster rate, and ``lead``: by how much the label's score
+    shall exceed the others', as a share of the mean score."""
 
     rate: float = 0.05
-    lead: float = 0.25
-    decay: float = 0.001
+    lead: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(lead=self.lead)
-        if not self.decay >= 0:
-            raise UsageError("rule setting 'decay' must not be negative", evidence=f"{self.decay!r}")
 
 
 def score_error(scores: FloatArray, labels: NDArray[np.integer], lead: float) -> FloatArray:
@@ -81,7 +71,6 @@ class ScoresRule(GainDescent):
         # A class may lack neurons; it then has no score to be wrong.
         self._share: FloatArray = (one_hot / np.maximum(one_hot.sum(axis=0), 1)).astype(np.float32)
         self._of_class: FloatArray = one_hot.astype(np.float32)
-        self._start = self._log_gain.copy()
 
     def _gradient(self, observation: Observation) -> NDArray[np.float64]:
         gain = self._gains(observation.codes)
@@ -96,18 +85,7 @@ class ScoresRule(GainDescent):
             parts.insert(0, gain_parts(error, estimated[index]))
             if index > 0:
                 error = self._layers[index].back(error, gain) * self._hidden_slope(estimated[index - 1].total)
-        pull = self._settings.decay * (self._log_gain - self._start)
-        return per_code(self._image.n_codes, self._layers, parts) + pull
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {**super().state(), "start": self._start.copy()}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        start = taken(state, "start", self._start)
-        super().restore(state)
-        self._start = start
+        return per_code(self._image.n_codes, self._layers, parts)
 
     def _hidden_slope(self, ratio: FloatArray) -> FloatArray:
         return count_slope(ratio) if self._image.n_steps > 1 else window_gate(ratio, self._settings.window)

@@ -104,7 +104,7 @@ def test_every_class_has_the_same_directions_in_both_signs() -> None:
 def test_codes_alone_carry_the_classes_to_a_shifted_world(right: bool) -> None:
     network, encoder = trained()
     image = compile_trained(network, encoder)
-    features, labels = samples(1, shift=0.5)
+    features, labels = samples(1, shift=0.8)
     events = encoder.encode(features)
     few = np.concatenate([np.flatnonzero(labels == label)[:8] for label in range(CLASSES)])
     rest = np.setdiff1d(np.arange(len(labels)), few)

@@ -257,7 +257,6 @@ OUT_OF_RANGE: dict[str, float | str] = {
     "window": 0.0,
     "slope": -4.0,
     "lead": 0.0,
-    "decay": -1.0,
     "momentum": 1.0,
     "memory": 1.0,
     "hidden_dither_code": 128,

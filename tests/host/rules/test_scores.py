@@ -71,7 +71,7 @@ def test_the_gradient_is_the_error_carried_to_the_gains(
     image = moderate(random_image(seed, sizes, kind, steps))
     codes = some_codes(image, seed)
     seen = observe(image, codes, *some_samples(image, seed), None)
-    rule = make_rule("scores", image, codes, {"lead": LEAD, "momentum": MOMENTUM, "decay": 0.0})
+    rule = make_rule("scores", image, codes, {"lead": LEAD, "momentum": MOMENTUM})
     rule.update(seen)
     gradient = rule.state()["mean"] / (1 - MOMENTUM)
     log_gain = np.log(image.gain[codes] / 4096.0)
@@ -91,13 +91,3 @@ def test_hidden_codes_move_too(steps: int) -> None:
     hidden = image.layers[0].n_neurons
     assert moved[:hidden].any()
     assert moved[hidden:].any()
-
-
-def test_the_prior_pulls_towards_the_start() -> None:
-    problem, codes = scrambled_problem()
-    moved = []
-    for decay in (0.0, 10.0):
-        rule = make_rule("scores", problem.image, codes, {"decay": decay, "steps": 60})
-        learned = problem.learn(rule, codes, 60)
-        moved.append(np.abs(learned.astype(int) - codes).mean())
-    assert moved[1] < 0.5 * moved[0]
