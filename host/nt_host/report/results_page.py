@@ -44,12 +44,19 @@ def row_cells(row: Row) -> list[str]:
 
 
 def _spread_text(plan: dict[str, Any]) -> str:
-    sizes = "-".join(str(size) for size in plan["train"]["hidden"])
     seeds = ", ".join(str(seed) for seed in plan["seeds"])
     return (
-        f"hidden layers {sizes}, {plan['train']['population']} output neurons per class{_networks_text(plan)}; "
+        f"{_layers_text(plan)}{_networks_text(plan)}; "
         f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
     )
+
+
+def _layers_text(plan: dict[str, Any]) -> str:
+    train, switches = plan["train"], plan.get("switches")
+    if switches and plan["settings"]["rule"] != DIGITAL_RULE:
+        return f"first hidden layer of {train['hidden'][0]} alone, {switches['per_class']} switches per class"
+    sizes = "-".join(str(size) for size in train["hidden"])
+    return f"hidden layers {sizes}, {train['population']} output neurons per class"
 
 
 def _networks_text(plan: dict[str, Any]) -> str:
