@@ -16,8 +16,9 @@ from nt_host.experiment import run as run_module
 from nt_host.experiment.cell import RECALLED, Cell, run_cell
 from nt_host.experiment.plan import Plan, plan_named
 from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows, write_result
-from nt_host.experiment.run import run_experiment
+from nt_host.experiment.run import plan_image, run_experiment
 from nt_host.images import packaged_image
+from nt_host.pretrain.switched import SwitchSpec
 from nt_host.readout import Accuracy
 from nt_host.report.results_page import results_page
 from nt_host.tasks import load_task
@@ -38,11 +39,13 @@ def test_mean_and_spread_are_over_seeds() -> None:
     assert found[2].values["after_argmax"] == pytest.approx((0.8, np.std([0.7, 0.9], ddof=1)))
 
 
-def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def copied(path: Path, *_: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(packaged_image("digits"), path)
+def copied(path: Path, *_: object) -> None:
+    """In place of training: the image that comes with the tool."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(packaged_image("digits"), path)
 
+
+def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "cached_image", copied)
     first = run_experiment(QUICK, tmp_path, ("camera",))
     (tmp_path / "cells" / "digits-camera-s1.json").unlink()
@@ -153,3 +156,21 @@ def test_a_graded_plan_runs_its_own_rule_and_the_page_says_so(tmp_path: Path) ->
     assert "`nt-host experiment enose-graded --out FOLDER`" in page
     assert "Rule `scores`" in page
     assert "count over 8 time steps" in page
+
+
+def test_switches_stand_on_the_trained_first_layer_and_tft_tunes_the_network_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "cached_image", copied)
+    ballot = AdaptSettings(rule="ballot", steps=40, batch_size=40, held_out=0.0)
+    plan = replace(QUICK, settings=ballot, seeds=(0,), labels_per_class=20, switches=SwitchSpec(per_class=128))
+    base = read_image(packaged_image("digits")).image
+    switched = plan_image(plan, load_task("digits", None), tmp_path, 0).image
+    np.testing.assert_array_equal(switched.layers[0].weight, base.layers[0].weight)
+    assert switched.n_codes == base.layers[0].n_neurons + 10 * 128
+    digital = replace(plan, settings=replace(ballot, rule="tft"))
+    assert plan_image(digital, load_task("digits", None), tmp_path, 0).image.n_codes == base.n_codes
+    cells = run_experiment(plan, tmp_path, ("camera",))
+    assert cells[0].before.argmax < 0.3
+    assert cells[0].after.argmax > 0.7
+    assert "first hidden layer of 512 alone, 128 switches per class" in results_page([tmp_path / plan.result_name])

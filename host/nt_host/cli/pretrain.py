@@ -12,9 +12,11 @@ from nt_host.cli.options import FILE, json_option, option, seed_option, source_o
 from nt_host.cli.output import Output
 from nt_host.image_info import image_table
 from nt_host.pretrain.spec import PretrainError, TrainProgress
+from nt_host.pretrain.switched import SwitchSpec, switched_image
 from nt_host.tasks import load_task
 from nt_host.train_image import recipe, require_torch, train_image
 from nt_model.errors import UsageError
+from nt_model.image import Image
 from nt_model.image_file import LoadedImage, write_image
 
 
@@ -30,6 +32,15 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def _switched(image: Image, switches: SwitchSpec) -> Image:
+    try:
+        return switched_image(image, switches)
+    except PretrainError as error:
+        raise UsageError(
+            "this network cannot carry so many switches", evidence=str(error), next_step="give a smaller `--switches`"
+        ) from error
+
+
 @click.command()
 @source_options
 @option("--out", type=FILE, required=True, help="Image file to write (*.ntrom).")
@@ -42,6 +53,9 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
 @option("--hidden", help="Neurons of each hidden layer, for example 512,256; default: the task's recipe.")
 @option("--population", type=int, help="Output neurons per class; default: the task's recipe.")
 @option("--steps", type=int, help="Optimiser steps; default: the task's recipe.")
+@option(
+    "--switches", type=int, help="Switch neurons per class in place of all layers above the first, for rule ballot."
+)
 @seed_option
 @json_option
 def pretrain(
@@ -52,6 +66,7 @@ def pretrain(
     hidden: str | None,
     population: int | None,
     steps: int | None,
+    switches: int | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -70,6 +85,7 @@ def pretrain(
         asked = {"hidden": hidden and hidden_sizes(hidden), "population": population, "steps": steps}
         changed: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         spec = replace(recipe(task or ""), seed=seed, **changed)
+        above = None if switches is None else SwitchSpec(switches, seed)
     except PretrainError as error:
         raise UsageError(
             "the network cannot be trained as asked", evidence=str(error), next_step="see `nt-host pretrain --help`"
@@ -80,6 +96,8 @@ def pretrain(
             bar.update(progress.step, progress.steps, f"loss {progress.loss:.3f}, argmax {progress.accuracy:.3f}")
 
         image = train_image(load_task(task, data), spec, shown, out.with_suffix(".checkpoint"), module)
+    if above is not None:
+        image = _switched(image, above)
     digest = write_image(out, image)
     output.result(
         "pretrain",

@@ -51,14 +51,17 @@ def row_cells(row: Row) -> list[str]:
 def _spread_text(plan: dict[str, Any]) -> str:
     seeds = ", ".join(str(seed) for seed in plan["seeds"])
     return (
-        f"{_layers_text(plan['train'])}{_networks_text(plan)}; "
+        f"{_layers_text(plan)}{_networks_text(plan)}; "
         f"mean ± standard deviation over seeds {seeds}, per cent of the test samples."
     )
 
 
-def _layers_text(train: dict[str, Any]) -> str:
+def _layers_text(plan: dict[str, Any]) -> str:
+    train, switches = plan["train"], plan.get("switches")
     if "axes" in train:
         return f"one layer of neurons that count over {train['time_steps']} time steps (`nt_host.pretrain.graded`)"
+    if switches and plan["settings"]["rule"] != DIGITAL_RULE:
+        return f"first hidden layer of {train['hidden'][0]} alone, {switches['per_class']} switches per class"
     sizes = "-".join(str(size) for size in train["hidden"])
     return f"hidden layers {sizes}, {train['population']} output neurons per class"
 
