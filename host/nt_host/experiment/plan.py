@@ -170,6 +170,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose3-seen", "enose", 3, voters=VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose1-seen", "enose", 1, voters=VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose-made", "enose", voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-seq-semi", "enose", chained=True, voters=VOTERS, unlabelled=APART),
         _drift_plan("enose-seq-made", "enose", chained=True, voters=VOTERS, made_up=MADE_UP),
         _drift_plan("enose3-made", "enose", 3, voters=VOTERS, made_up=MADE_UP),
         _drift_plan("enose1-made", "enose", 1, voters=VOTERS, made_up=MADE_UP),
