@@ -177,6 +177,8 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),
+        _drift_plan("emg-made", "emg", voters=("lda",), made_up=MADE_UP),
+        _drift_plan("emg4-made", "emg", 4, voters=("lda",), made_up=MADE_UP),
         _drift_plan("emg4-semi", "emg", 4, voters=("lda",), unlabelled=APART),
         _drift_plan("emg4-seen", "emg", 4, voters=("lda",), unlabelled=TEST_TOO),
         Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
