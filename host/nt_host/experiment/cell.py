@@ -119,7 +119,7 @@ def codes_of(text: str) -> ByteArray:
 
 def recalled_cell(plan: Plan, loaded: LoadedImage, target: Target, labels_per_class: int, cell: Cell) -> Cell:
     """`cell` tested again: the codes that it ended with are loaded into the chip, and nothing is learned."""
-    split = split_target(target, labels_per_class, cell.seed)
+    split, _ = _split(plan, target, labels_per_class, cell.seed)
     with connected(simulated(plan, cell.seed), loaded) as chip:
         writes = move_codes(chip, codes_of(cell.codes))
         seen = evaluate_events(chip, loaded.image, encoded(loaded.image, split.test), split.test.labels)

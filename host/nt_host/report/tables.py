@@ -56,8 +56,10 @@ def accuracy_table(title: str, rows: Sequence[tuple[str, Accuracy]]) -> Renderab
 def adapt_tables(report: AdaptReport) -> tuple[RenderableType, RenderableType]:
     """(accuracies before and after, what it took)."""
     result = report.result
+    alone = result.n_fit + result.n_held_out == report.n_labels
+    fitted = "fitted" if alone else "samples fitted, most of them under a teacher's answers"
     took = [
-        ("labels used", f"{report.n_labels} ({result.n_fit} fitted, {result.n_held_out} held out)"),
+        ("labels used", f"{report.n_labels} ({result.n_fit} {fitted}, {result.n_held_out} held out)"),
         ("learning steps", f"{result.steps}, codes of step {result.kept_step} kept"),
         ("code bytes written", f"{result.code_bytes:,}"),
         ("bytes on the wire", f"{result.wire_bytes:,} ({report.wire_s:.2f} s at 921,600 baud)"),
