@@ -87,8 +87,8 @@ def test_fan_in_beyond_16_bit_lanes(kernel: str, path: str, weights: str) -> Non
 @pytest.mark.parametrize("batch", [1, 2, 9, 40, 65])
 @pytest.mark.parametrize("kernel", HERE)
 def test_event_lists_of_every_order(kernel: str, batch: int, style: str) -> None:
-    """Few rows of weights beyond the cache take their columns scattered, one row alone in narrow vectors; more rows share
-    them, in reaches that their activity sets."""
+    """Few rows of weights beyond the cache take their columns scattered, one row alone in narrow vectors; more rows
+    share them, in reaches that their activity sets."""
     image = build_image(choice_of((9001, 130, 3), domains="split" if batch == 2 else "own"))
     x = build_events(batch, style, image, batch, 1)
     ours = CoreEngine(image, kernel=kernel, options=HostOptions(1, "events")).forward(nominal(image), x, 0)
