@@ -27,10 +27,9 @@ processor the two move differently, so the ratios do not carry over.
 The peak of memory while loading misses its target because of the `Image`, which holds its weights as int8 arrays, twice
 the packed ones; the kernels' own memory is 1.2 times the packed weights.
 
-What was tried and dropped: five-input tables (stores of 32 entries cost what fewer loads save at 64 rows), prefetching
-from the second-level into the first-level cache at batch 1 (slower), carry-save trees for a single row (1.4 times slower
-than plain sums in half-width vectors: a tree waits for eight columns), 8-bit products on VNNI for errors (every neuron
-is multiplied, though three of four have no error).
+What was tried and dropped: prefetching from the second-level into the first-level cache at batch 1 (slower where
+columns are dense); carry-save trees for a single row (1.4 times slower than plain sums in half-width vectors: a tree waits
+for eight columns); chained instead of tree-shaped adders (as fast in place, 12 % slower alone).
 
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with more than 100 us of work take a second thread. On a shared machine wall times depend on the neighbours.
