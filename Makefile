@@ -35,9 +35,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-# Torch is for pre-training alone: CI always has it, elsewhere its tests are skipped until `make torch`.
+# Torch is for pre-training alone: CI always has it, elsewhere its tests are skipped until `make torch`. snnTorch, a peer of
+# the benchmark, comes in the same call, or pip might replace the torch that was asked for.
 $(VENV)/.installed-torch: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' 'snntorch>=0.9'
 	@touch $@
 
 .PHONY: torch

@@ -14,13 +14,24 @@ from bench.page import put
 from nt_host.benchmark.row import Row
 
 NOTES = """\
-*Look-up* (batches) is bound by reads of the first-level cache: a row of 64 bytes for every four inputs, 64 neurons and
-sample. *Event sums* (few active inputs, or batch 1) are bound by memory. Which of them a layer takes is decided by
-its activity. The share of the int8 peak exceeds 100 % because a look-up replaces four multiply-adds by one addition.
+*Event sums* add the columns of the active inputs; with AVX-512 by full adders on the bits of 128 packed weights, 14
+logic operations and one unpacking for eight columns. Rows of a batch share reaches of inputs whose columns stay near; a
+single row takes its columns from memory out of order, because in order, with gaps, they look like a stream to the
+hardware, which then fetches the gaps too. *Look-up* (four inputs choose one of 16 sums) is for layers of which about
+half of the inputs are active, or more (AVX2: a third). The share of the int8 peak exceeds 100 % because inputs that are
+not active cost nothing. Errors go down by event sums too, over the signed digits of the errors (non-adjacent form), on
+a transposed copy of the layers above the first.
 The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
 processor the two move differently, so the ratios do not carry over.
 
-Memory is that of the engine alone: the `Image` it is made from holds its weights as int8 arrays, twice the packed ones.
+The peak of memory while loading misses its target because of the `Image`, which holds its weights as int8 arrays, twice
+the packed ones; the kernels' own memory is 1.2 times the packed weights.
+
+Tried and dropped: prefetching from the second-level into the first-level cache at batch 1 (1.1 times the speed at
+25 %, 0.8 times with every input active); carry-save trees for a single row (1.4 times slower than plain sums in vectors
+of half the width: a tree waits for eight columns); errors in two's complement (0.93 times the speed of signed digits on
+the small network). Products of bytes for errors, as before, are 1.1 times as fast on the small network's step and half
+as fast on the large one's.
 
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with more than 100 us of work take a second thread. On a shared machine wall times depend on the neighbours.

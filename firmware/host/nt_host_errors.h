@@ -4,29 +4,6 @@
 
 #include "nt_host_vector.h"
 
-/* Adds to every 32-bit lane the four products of its bytes: weights 1..15 with errors -128..127, exact. */
-NT_INLINE ints_v quads_add(ints_v sum, bytes_v weights, bytes_v errors)
-{
-#if NT_VECTOR_BYTES == 64 && defined(__AVX512VNNI__)
-    return (ints_v)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, (__m512i)errors);
-#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
-    /* Pairs of at most 15 * 128 * 2 do not saturate. */
-    __m256i pairs = _mm256_maddubs_epi16((__m256i)weights, (__m256i)errors);
-    return sum + (ints_v)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-#elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
-    __m128i even = _mm_and_si128((__m128i)weights, _mm_set1_epi16(255));
-    __m128i odd = _mm_srli_epi16((__m128i)weights, 8);
-    __m128i error_even = _mm_srai_epi16(_mm_slli_epi16((__m128i)errors, 8), 8);
-    __m128i error_odd = _mm_srai_epi16((__m128i)errors, 8);
-    __m128i both = _mm_add_epi32(_mm_madd_epi16(even, error_even), _mm_madd_epi16(odd, error_odd));
-    return sum + (ints_v)both;
-#else
-    for (unsigned shift = 0; shift < 32; shift += 8)
-        sum += (ints_v)((words_v)weights >> shift & 255) * ((ints_v)((words_v)errors << (24 - shift)) >> 24);
-    return sum;
-#endif
-}
-
 /* Signed digits of which no two neighbours are set: a third of them, not half (G. W. Reitwiesner, Advances in Computers 1,
    1960). Errors come from a third to a fifth of the neurons, so that sums over the set digits beat products of all. */
 static void errors_digits(const int32_t *errors, size_t count, uint32_t *positive, uint32_t *negative, uint32_t *used)

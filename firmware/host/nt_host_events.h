@@ -283,7 +283,8 @@ NT_INLINE void events_add_as(struct nt_host_lane *lane, uint32_t *sum, const uin
         size_t inputs = events->inputs - first < NT_HOST_SECTION ? events->inputs - first : NT_HOST_SECTION;
         __builtin_memset(halves, 0, rows * COLUMN_VECTORS * sizeof *halves);
         for (size_t at = 0; at < inputs; at += events->reach, turns += rows) {
-            struct event_fetch fetch = {block + (at + events->reach) * NT_HOST_COLUMN, 0, events->ahead, events->lines, is_own};
+            struct event_fetch fetch = {.next = block + (at + events->reach) * NT_HOST_COLUMN, .ahead = events->ahead,
+                                        .lines = events->lines, .is_own = is_own};
             if (is_own)
                 own_fetch(&fetch, block, inputs, events, &turns[rows - 1]);
             reach_add(halves, block, events, turns, rows, positive, fetch);

@@ -45,7 +45,8 @@ int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, con
                           uint32_t path);
 
 /* Expected nanoseconds of the sums of one block. */
-double nt_host_input_cost(const struct nt_host_input *input, const struct nt_host_layer *layer);
+double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input *input,
+                          const struct nt_host_layer *layer);
 
 /* Adds the sums of `rows` rows from `first` on, the first of a tile, to lane->sum or lane->positive. */
 void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *input, const struct nt_host_layer *layer,

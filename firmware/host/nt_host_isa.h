@@ -106,6 +106,10 @@ struct nt_host_events {
 
 struct nt_host_isa {
     const char *name;
+    /* Relative costs, measured on a Zen 4 (NEON: those of SSE2): look-up of a pass of one row, one event. Only choices hang
+       on them, never results. */
+    double lookup_ns;
+    double event_ns;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
     void (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
     /* OR of `count` bytes. */

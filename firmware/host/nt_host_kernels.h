@@ -10,8 +10,21 @@
 #define NT_TEXT_OF(a) #a
 #define NT_TEXT(a) NT_TEXT_OF(a)
 
+#if NT_VECTOR_BYTES == 64
+#define LOOKUP_NS 7.0
+#define EVENT_NS 0.5
+#elif NT_VECTOR_BYTES == 32
+#define LOOKUP_NS 10.0
+#define EVENT_NS 1.1
+#else
+#define LOOKUP_NS 19.0
+#define EVENT_NS 2.1
+#endif
+
 const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .name = NT_TEXT(NT_ISA_NAME),
+    .lookup_ns = LOOKUP_NS,
+    .event_ns = EVENT_NS,
     .bits_pack = bits_pack,
     .bytes_or = bytes_or,
     .ones_count = ones_count,

@@ -4,11 +4,8 @@
 #include "nt_error.h"
 #include "nt_host_input.h"
 
-/* Relative costs, measured (bench/kernels.py): per pass and block, per pass, row and block, per event and block, and per
-   row and reach of event sums. Only choices hang on them, never results. */
+/* Relative costs, as those of struct nt_host_isa: tables of a pass and block, a row and reach of event sums. */
 #define TABLES_NS 140.0
-#define LOOKUP_NS 8.0
-#define EVENT_NS 0.45
 #define REACH_NS 12.0
 /* Events of a row that a reach should hold: with fewer, what each reach costs shows; with more inputs, its columns leave
    the first-level cache. */
@@ -67,20 +64,24 @@ static uint32_t reaches_of(const struct nt_host_layer *layer, uint32_t reach)
     return (uint32_t)(whole * ((NT_HOST_SECTION + reach - 1) / reach) + (rest + reach - 1) / reach);
 }
 
-static double lookup_cost(const struct nt_host_input *input, const struct nt_host_layer *layer)
+static double lookup_cost(const struct nt_host *host, const struct nt_host_input *input,
+                          const struct nt_host_layer *layer)
 {
-    return input->n_planes * layer->passes * ((double)tiles_of(input) * TABLES_NS + input->rows * LOOKUP_NS);
+    return input->n_planes * layer->passes *
+           ((double)tiles_of(input) * TABLES_NS + input->rows * host->isa->lookup_ns);
 }
 
-static double events_cost(const struct nt_host_input *input, const struct nt_host_layer *layer)
+static double events_cost(const struct nt_host *host, const struct nt_host_input *input,
+                          const struct nt_host_layer *layer)
 {
     uint32_t reaches = reaches_of(layer, reach_for(input, layer));
-    return (double)input->ones * EVENT_NS + (double)input->n_planes * input->rows * reaches * REACH_NS;
+    return (double)input->ones * host->isa->event_ns + (double)input->n_planes * input->rows * reaches * REACH_NS;
 }
 
-double nt_host_input_cost(const struct nt_host_input *input, const struct nt_host_layer *layer)
+double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input *input,
+                          const struct nt_host_layer *layer)
 {
-    return input->by_events ? events_cost(input, layer) : lookup_cost(input, layer);
+    return input->by_events ? events_cost(host, input, layer) : lookup_cost(host, input, layer);
 }
 
 static void tile_words_fill(const struct nt_host_input *input, const uint8_t *bits, uint32_t rows, size_t passes,
@@ -262,7 +263,7 @@ int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, con
 {
     input->by_events = path == NT_HOST_EVENTS;
     if (path == NT_HOST_AUTO)
-        input->by_events = events_cost(input, layer) < lookup_cost(input, layer);
+        input->by_events = events_cost(host, input, layer) < lookup_cost(host, input, layer);
     return input->by_events ? lists_fill(host, input, layer) : words_fill(host, input, layer->passes);
 }
 

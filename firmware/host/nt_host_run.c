@@ -176,8 +176,8 @@ uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns)
 
 static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
 {
-    return nt_host_threads(options,
-                           nt_host_input_cost(run->input, run->layer) * run->layer->n_blocks * (1 + run->is_split));
+    double block_ns = nt_host_input_cost(run->host, run->input, run->layer) * (1 + run->is_split);
+    return nt_host_threads(options, block_ns * run->layer->n_blocks);
 }
 
 /* The raster of the layer just run becomes the input of the next. */

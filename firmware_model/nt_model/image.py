@@ -58,7 +58,7 @@ class Layer:
             "a layer has no neuron or no input",
             f"{neurons} neurons, {inputs} inputs",
         )
-        worst = int(np.abs(self.weight.astype(np.int16)).max())
+        worst = max(int(self.weight.max()), -int(self.weight.min()))
         _require(worst <= WEIGHT_MAX, "a weight lies outside -7..7", f"largest magnitude {worst}")
         for name, array, dtype, shape in (
             ("bias", self.bias, np.int16, (neurons,)),

@@ -33,6 +33,8 @@ DIRECTORY = struct.Struct("<IIIII")
 """Offsets of gain table, readout map, encoder, metadata; length of the metadata in bytes."""
 ENCODER = struct.Struct("<BBHI")
 """kind, transform, levels, n_features."""
+UNPACKED_INPUTS = 256
+"""Inputs unpacked at a time: their weights stay in the cache, and a large image needs no second copy."""
 HASHED_FROM = 28
 """First byte that SHA-256 and CRC-32C cover after themselves are left out, see `_sealed`."""
 
@@ -58,17 +60,23 @@ def unpack_weights(data: NDArray[np.uint8], neurons: int, inputs: int, offset: i
         ImageError: a nibble is 0, which would be weight -8.
     """
     columns = data.reshape(inputs, packed_stride(neurons))
-    nibbles = np.empty((inputs, columns.shape[1] * 2), np.uint8)
-    nibbles[:, 0::2] = columns & 15
-    nibbles[:, 1::2] = columns >> 4
-    if not nibbles.all():
-        row, column = np.argwhere(nibbles == 0)[0]
-        raise ImageError(
-            "a weight outside -7..7 (nibble 0) is in the image",
-            evidence=f"offset {offset + int(row) * columns.shape[1] + int(column) // 2}",
-            next_step="rebuild the image with `nt-host build`",
-        )
-    return np.ascontiguousarray((nibbles[:, :neurons].astype(np.int8) - 8).T)
+    weight = np.empty((neurons, inputs), np.int8)
+    nibbles = np.empty((min(inputs, UNPACKED_INPUTS), columns.shape[1] * 2), np.uint8)
+    for first in range(0, inputs, UNPACKED_INPUTS):
+        part = columns[first : first + UNPACKED_INPUTS]
+        own = nibbles[: len(part)]
+        np.bitwise_and(part, 15, out=own[:, 0::2])
+        np.right_shift(part, 4, out=own[:, 1::2])
+        if not own.all():
+            row, column = np.argwhere(own == 0)[0]
+            raise ImageError(
+                "a weight outside -7..7 (nibble 0) is in the image",
+                evidence=f"offset {offset + (first + int(row)) * columns.shape[1] + int(column) // 2}",
+                next_step="rebuild the image with `nt-host build`",
+            )
+        own -= 8
+        weight[:, first : first + len(part)] = own[:, :neurons].view(np.int8).T
+    return weight
 
 
 class _Writer:
@@ -186,7 +194,8 @@ def read_image(path: Path) -> LoadedImage:
         if os.fstat(file.fileno()).st_size == 0:
             raise _broken("the image file is empty", 0)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return parse_image(bytes(mapped))
+            data = bytes(mapped)
+    return parse_image(data)
 
 
 def _broken(cause: str, offset: int) -> ImageError:
@@ -212,9 +221,12 @@ def parse_image(data: bytes) -> LoadedImage:
         raise _broken(f"the image is truncated: {len(data)} of {total} bytes", len(data))
     if len(data) > total:
         raise _broken(f"the image has {len(data) - total} bytes too many", total)
-    if crc32c(data[: HEADER.size - 4] + data[HEADER.size :]) != crc:
+    view = memoryview(data)
+    if crc32c(data[: HEADER.size - 4], view[HEADER.size :]) != crc:
         raise _broken("the image was altered: its CRC-32C does not hold", HEADER.size - 4)
-    if hashlib.sha256(data[:HASHED_FROM] + data[HEADER.size :]).digest() != digest:
+    found_digest = hashlib.sha256(data[:HASHED_FROM])
+    found_digest.update(view[HEADER.size :])
+    if found_digest.digest() != digest:
         raise _broken("the image was altered: its SHA-256 does not hold", HASHED_FROM)
     image = _parse_body(data, n_layers, n_steps)
     for name, found, stated, offset in (
@@ -236,9 +248,9 @@ def _take(data: bytes, offset: int, count: int, dtype: str) -> NDArray[np.generi
 
 def _parse_layer(data: bytes, at: int) -> Layer:
     inputs, neurons, leak, refractory, _, weight, bias, threshold, domain = LAYER.unpack_from(data, at)
-    packed = _take(data, weight, inputs * packed_stride(neurons), "u1").astype(np.uint8)
+    packed = _take(data, weight, inputs * packed_stride(neurons), "u1")
     return Layer(
-        weight=unpack_weights(packed, neurons, inputs, weight),
+        weight=unpack_weights(packed.view(np.uint8), neurons, inputs, weight),
         bias=_take(data, bias, neurons, "<i2").astype(np.int16),
         threshold_q8=_take(data, threshold, neurons, "<i4").astype(np.int32),
         domain=_take(data, domain, neurons * 2, "<u2").astype(np.uint16).reshape(neurons, 2),

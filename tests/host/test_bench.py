@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench import kernels, page
+from nt_host.benchmark.loading import loading_of
 from nt_host.benchmark.network import NetworkSpec, batches, random_image
 from nt_host.benchmark.own import call_rows, silicon_rows
 from nt_host.benchmark.row import Row
@@ -76,6 +77,28 @@ def test_torch_gives_the_same_spikes() -> None:
     ours = subject.engine.forward(subject.nominal(), x[:, :1], 0).counts[-1]
     assert np.array_equal(ours, peer.forward(peer.floats(x[:, 0])).numpy().astype(np.uint8))
     assert np.array_equal(ours, peer.forward_int_mm(peer.bytes_(x[:, 0])).numpy().astype(np.uint8))
+
+
+@pytest.mark.torch
+def test_snntorch_counts_the_spikes_of_the_torch_loop() -> None:
+    pytest.importorskip("torch", reason="needs the extra nt-host[pretrain]: make torch")
+    pytest.importorskip("snntorch", reason="needs the extra nt-host[bench]")
+    from nt_host.benchmark.peers import TorchNetwork
+    from nt_host.benchmark.snntorch_peer import SnnTorchNetwork
+
+    peer = TorchNetwork(Subject.build(TINY).image, quantised=False)
+    x = peer.floats(batches(TINY, 16, 8, 1)[0])
+    counts = peer.run_lif(x)
+    assert bool((SnnTorchNetwork(peer).run_lif(x) == counts).all())
+    assert float(counts.sum()) > 0
+
+
+def test_loading_is_measured_in_a_program_of_its_own() -> None:
+    loading = loading_of(random_image(TINY))
+    assert loading.read_s > 0
+    assert loading.repack_s > 0
+    assert loading.kernel_bytes > 96 * 64 // 2
+    assert loading.peak_bytes >= 0
 
 
 def test_markdown_replaces_its_section_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

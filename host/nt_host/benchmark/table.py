@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from nt_host.benchmark.loading import loading_rows
 from nt_host.benchmark.network import LARGE, SMALL, NetworkSpec
 from nt_host.benchmark.own import call_rows, kernel_rows, memory_rows, roofline_rows, silicon_rows, threads_rows
 from nt_host.benchmark.peers import TorchNetwork
 from nt_host.benchmark.row import Row
 from nt_host.benchmark.subject import Subject
-from nt_host.benchmark.versus import forward_times, lif_times, ratio, step_times
+from nt_host.benchmark.versus import forward_times, lif_rows, ratio, step_times
 
 FEW_OUTPUTS = 0.001
 """Share of output neurons that spike, as in a trained classifier of 1000 classes: errors below then fit 8 bits."""
@@ -30,6 +31,7 @@ def _large_own(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(LARGE))
     yield from roofline_rows(subject, plan.rounds)
     yield from memory_rows(subject)
+    yield from loading_rows(subject.image)
     yield from silicon_rows(subject, plan.rounds)
     yield from kernel_rows(subject, plan.rounds)
     yield from threads_rows(subject, plan.rounds)
@@ -61,7 +63,7 @@ def _large_steps(plan: Plan) -> Iterator[Row]:
 def _large_lif(plan: Plan) -> Iterator[Row]:
     subject = Subject.build(NetworkSpec(LARGE, leak=4))
     peer = TorchNetwork(subject.image, quantised=False)
-    yield ratio("LIF, 16 steps, batch 64", lif_times(subject, peer, 64, max(1, plan.rounds // 3)), "torch_loop", 26)
+    yield from lif_rows(subject, peer, max(1, plan.rounds // 3), 26)
 
 
 def _small_own(plan: Plan) -> Iterator[Row]:
@@ -79,7 +81,7 @@ def _small_versus(plan: Plan) -> Iterator[Row]:
     yield ratio("forward 64", forward_times(subject, peer, 64, rounds), "float32", 14)
     yield ratio("learning step 64", step_times(subject, peer, 64, rounds), "float32", 11)
     yield ratio("forward 1", forward_times(subject, peer, 1, rounds), "float32", 10)
-    yield ratio("LIF, 16 steps, batch 64", lif_times(lif, lif_peer, 64, rounds), "torch_loop", 21)
+    yield from lif_rows(lif, lif_peer, rounds, 21)
 
 
 def groups(plan: Plan) -> Iterator[tuple[str, Row]]:

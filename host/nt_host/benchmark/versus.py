@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from nt_host.benchmark.network import batches
 from nt_host.benchmark.peers import TorchNetwork
 from nt_host.benchmark.row import Row, milliseconds
+from nt_host.benchmark.snntorch_peer import SnnTorchNetwork, has_snntorch
 from nt_host.benchmark.subject import ROTATION, Subject
 from nt_host.benchmark.timing import Case, medians_s
 from nt_model.learn import LearnSettings, dithered_codes
@@ -55,16 +56,28 @@ def step_times(subject: Subject, torch_net: TorchNetwork, batch: int, rounds: in
 
 
 def lif_times(subject: Subject, torch_net: TorchNetwork, batch: int, rounds: int) -> dict[str, float]:
-    """Seconds of LIF_STEPS steps of leaky integrate-and-fire, new events in every step, ours and as a torch loop."""
+    """Seconds of LIF_STEPS steps of leaky integrate-and-fire, new events in every step, ours, as a torch loop and in
+    snnTorch where it is installed."""
     inputs = [torch_net.floats(x) for x in batches(subject.spec, batch, LIF_STEPS, 2)]
     cases: dict[str, Case] = {
         "ours": subject.forward(batch, LIF_STEPS),
         "torch_loop": _rotating(torch_net.run_lif, inputs),
     }
+    if has_snntorch():
+        cases["snntorch"] = _rotating(SnnTorchNetwork(torch_net).run_lif, inputs)
     return medians_s(cases, rounds)
+
+
+def lif_rows(subject: Subject, torch_net: TorchNetwork, rounds: int, target: float) -> Iterator[Row]:
+    """Ours against a loop over torch, and against snnTorch where it is installed; both have one target."""
+    times = lif_times(subject, torch_net, 64, rounds)
+    for peer in ("torch_loop", "snntorch"):
+        if peer in times:
+            yield ratio(f"LIF, {LIF_STEPS} steps, batch 64", times, peer, target)
 
 
 def ratio(figure: str, times: dict[str, float], peer: str, target: float | None = None) -> Row:
     """The row "peer's time over ours"."""
     detail = milliseconds(**{"ours": times["ours"], peer: times[peer]})
-    return Row(f"{figure}, against torch {peer}", times[peer] / times["ours"], "x", target, detail=detail)
+    library = "" if peer == "snntorch" else "torch "
+    return Row(f"{figure}, against {library}{peer}", times[peer] / times["ours"], "x", target, detail=detail)

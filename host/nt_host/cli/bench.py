@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from nt_host.benchmark.snntorch_peer import NO_SNNTORCH, has_snntorch
 from nt_host.benchmark.subject import host_kernel
 from nt_host.benchmark.table import Plan, groups
 from nt_host.cli.options import json_option, option
@@ -44,6 +45,8 @@ def bench(network: str, rounds: int, as_json: bool) -> None:
     torch = importlib.util.find_spec("torch") is not None
     if not torch:
         output.note(NO_TORCH)
+    elif not has_snntorch():
+        output.note(NO_SNNTORCH)
     kernel = host_kernel()
     output.record(
         "machine",
