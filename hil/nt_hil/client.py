@@ -62,10 +62,11 @@ class ChipClient(LinkedChip):
         self._loaded = len(samples)
 
     def _checked_slots(self, slots: Int64Array) -> Int64Array:
-        if len(slots) and not 0 <= int(slots.min()) <= int(slots.max()) < self._loaded:
+        named = slots.tolist()
+        if named and not 0 <= min(named) <= max(named) < self._loaded:
             raise UsageError(
                 "a sample slot is not loaded",
-                evidence=f"slots {int(slots.min())}..{int(slots.max())}, {self._loaded} loaded",
+                evidence=f"slots {min(named)}..{max(named)}, {self._loaded} loaded",
                 next_step="call load_samples() first; present() may have taken the slots",
             )
         return slots.astype(np.int64, copy=False)
