@@ -178,9 +178,8 @@ class ChipClient(LinkedChip):
             )
         if not 1 <= batch.rate_q8 <= 32767:
             raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
-        pairs = [
-            value for pair in zip(self._checked_slots(slots).tolist(), labels.tolist(), strict=True) for value in pair
-        ]
+        pairs = [0] * (2 * len(slots))
+        pairs[::2], pairs[1::2] = self._checked_slots(slots).tolist(), labels.tolist()
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):

@@ -86,6 +86,7 @@ class SimChip:
         self._engine = engine
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
+        self._epoch, self._conditions_then = 0, silicon.conditions_at(0)
         self._waiting: list[_Step] = []
         self._waiting_from = 0
         self._shifts: dict[tuple[int, int], NDArray[np.int16]] = {}
@@ -125,7 +126,14 @@ class SimChip:
     @property
     def temperature_mk(self) -> int:
         """What its temperature sensor says, millikelvin."""
-        return NOMINAL_TEMPERATURE_MK + self._silicon.conditions_at(self.samples_presented).temperature_offset_mk
+        return NOMINAL_TEMPERATURE_MK + self._conditions().temperature_offset_mk
+
+    def _conditions(self) -> Conditions:
+        """Conditions of the die now; they change from epoch to epoch."""
+        epoch = self.samples_presented // EPOCH_SAMPLES
+        if epoch != self._epoch:
+            self._epoch, self._conditions_then = epoch, self._silicon.conditions_at(self.samples_presented)
+        return self._conditions_then
 
     def require(self, capability: Capability) -> None:
         """Refuse what this chip was built without."""
@@ -146,8 +154,7 @@ class SimChip:
 
     def _point(self, codes: ByteArray) -> Operating:
         """Operating point at calibrated `codes` under the present conditions."""
-        conditions = self._silicon.conditions_at(self.samples_presented)
-        return self._points.at(self.bank.dac_codes(codes), conditions)
+        return self._points.at(self.bank.dac_codes(codes), self._conditions())
 
     def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
         """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
@@ -157,7 +164,7 @@ class SimChip:
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""
-        tables = self._points.tables(self._silicon.conditions_at(self.samples_presented))
+        tables = self._points.tables(self._conditions())
         return self._engine.dithered_counts(tables, self._dithered_codes(settings), x, self._steps_done)
 
     def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
@@ -225,7 +232,7 @@ class SimChip:
         if len(pieces) > 1 or self.bank.corrects:
             self._learn_now(x, labels, settings, pieces)
         else:
-            self._wait(_Step(x, labels, settings, self._silicon.conditions_at(self.samples_presented)))
+            self._wait(_Step(x, labels, settings, self._conditions()))
             self._aged(x)
         self.learner.advance()
         self.bank.moved()
