@@ -1,4 +1,5 @@
-"""Where a program spends its CPU time: the file behind the instruction pointer, looked up at regular CPU time.
+"""Where a program spends its CPU time: the file behind the instruction pointer, looked up at regular CPU time, or that
+of the caller where it is in the C library.
 
 The samples come from SIGPROF, whose handler is a few lines of C compiled on the spot: a handler in Python would only
 run between two bytecodes and never see native code. Linux on x86-64 or AArch64.
@@ -18,12 +19,13 @@ from cffi import FFI
 
 INTERVAL_US = 1000
 CAPACITY = 1 << 20
+C_LIBRARY = ("libc.so", "libc-", "libm.so", "ld-linux", "[vdso]")
 _DECLARATIONS = """
-int sampler_start(uintptr_t *room, size_t capacity, long interval_us);
+int sampler_start(uintptr_t *room, size_t capacity, const uintptr_t *library, size_t spans, long interval_us);
 size_t sampler_stop(void);
 """
 _SOURCE = r"""
-
+#include <execinfo.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/time.h>
@@ -32,6 +34,31 @@ _SOURCE = r"""
 static uintptr_t *kept;
 static size_t room_left;
 static volatile size_t count;
+static const uintptr_t *passed_over; /* pairs of begin and end */
+static size_t n_passed_over;
+
+#define DEPTH 24
+
+static int is_passed_over(uintptr_t at)
+{
+    for (size_t i = 0; i < n_passed_over; i++)
+        if (at >= passed_over[2 * i] && at < passed_over[2 * i + 1])
+            return 1;
+    return 0;
+}
+
+/* The innermost frame from `at` on that lies outside the C library; `at` itself where none is found. */
+static uintptr_t caller_of(uintptr_t at)
+{
+    void *frames[DEPTH];
+    int i = 0, depth = is_passed_over(at) ? backtrace(frames, DEPTH) : 0;
+    while (i < depth && (uintptr_t)frames[i] != at)
+        i++;
+    for (; i < depth; i++)
+        if (!is_passed_over((uintptr_t)frames[i]))
+            return (uintptr_t)frames[i];
+    return at;
+}
 
 static void sample_keep(int number, siginfo_t *info, void *context)
 {
@@ -41,9 +68,9 @@ static void sample_keep(int number, siginfo_t *info, void *context)
     if (count >= room_left)
         return;
 #if defined(__x86_64__)
-    kept[count++] = (uintptr_t)at->uc_mcontext.gregs[REG_RIP];
+    kept[count++] = caller_of((uintptr_t)at->uc_mcontext.gregs[REG_RIP]);
 #elif defined(__aarch64__)
-    kept[count++] = (uintptr_t)at->uc_mcontext.pc;
+    kept[count++] = caller_of((uintptr_t)at->uc_mcontext.pc);
 #else
 #error "no instruction pointer known for this processor"
 #endif
@@ -55,8 +82,12 @@ static int timer_set(long interval_us)
     return setitimer(ITIMER_PROF, &every, 0);
 }
 
-int sampler_start(uintptr_t *room, size_t capacity, long interval_us)
+int sampler_start(uintptr_t *room, size_t capacity, const uintptr_t *library, size_t spans, long interval_us)
 {
+    void *first[1];
+    backtrace(first, 1); /* loads the unwinder, which a handler must not */
+    passed_over = library;
+    n_passed_over = spans;
     struct sigaction action = {.sa_sigaction = sample_keep, .sa_flags = SA_SIGINFO | SA_RESTART};
     kept = room;
     room_left = capacity;
@@ -95,12 +126,21 @@ def _mapped_files() -> tuple[list[int], list[str]]:
     return begins, names
 
 
+def _c_library() -> list[int]:
+    """Begin and end of every mapping of the C library and its loader, one after the other."""
+    begins, names = _mapped_files()
+    spans = zip(begins, begins[1:], names, strict=False)
+    own = ((begin, end) for begin, end, name in spans if Path(name).name.startswith(C_LIBRARY))
+    return [edge for span in own for edge in span]
+
+
 def sampled_files(call: Callable[[], object]) -> Counter[str]:
     """Samples by the file in which the instruction pointer was while `call()` ran; "" is code without a file."""
     with tempfile.TemporaryDirectory() as folder:
         sampler = _compiled(folder)
         room = sampler.ffi.new("uintptr_t[]", CAPACITY)
-        if sampler.lib.sampler_start(room, CAPACITY, INTERVAL_US):
+        library = sampler.ffi.new("uintptr_t[]", _c_library())
+        if sampler.lib.sampler_start(room, CAPACITY, library, len(library) // 2, INTERVAL_US):
             raise OSError("the profiling timer cannot be set")
         call()
         taken = sampler.lib.sampler_stop()

@@ -21,7 +21,7 @@ from nt_host.benchmark.subject import Subject
 from nt_host.benchmark.timing import medians_s
 from nt_model.core import HostOptions
 
-ROUNDS = 5
+ROUNDS = 15
 SIDE = 2048
 
 

@@ -73,9 +73,12 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
 
-/* A whole learning step of a die from events to `state`, at three `points` that are set already. Results as nt_host_learn. */
-int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
-                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
-                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step);
+/* Learning steps of a die, one after the other: `settings` of each of `n_steps`, and events and labels of `samples` for each;
+   codes and dithered codes are looked up in `tables` (see nt_host_points_table_set), `points` are three of the die. Gives the
+   number of steps done, less than `n_steps` where one is too wide (see nt_host_learn), or a negative error. */
+int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                  uint32_t n_steps, struct nt_host_point *const *points, const uint16_t *const *tables,
+                  const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
+                  uint32_t steps, uint64_t first_step);
 
 #endif

@@ -20,9 +20,11 @@ static void codes_dither(const struct nt_host *host, const struct nt_learn_setti
         out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
 }
 
-int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
-                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
-                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step)
+/* From events to codes, at three points that are set already. */
+static int step_run(struct nt_host *host, const struct nt_host_options *options,
+                    const struct nt_learn_settings *settings, const struct nt_host_point *const *points,
+                    const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
+                    uint32_t steps, uint64_t first_step)
 {
     size_t counts = (size_t)samples * host->n_neurons;
     uint8_t *plus = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts);
@@ -35,12 +37,46 @@ int nt_host_step(struct nt_host *host, const struct nt_host_options *options, co
     return nt_host_learn(host, options, settings, state, plus, plus + counts, labels, samples);
 }
 
+static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
+
+static int die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
+                      struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes)
+{
+    uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_STEP, (size_t)NT_ARRAY_POINTS * host->n_codes);
+    if (!dithered)
+        return NT_ERROR_SPACE;
+    for (unsigned p = 0; p < NT_ARRAY_POINTS; p++)
+        codes_dither(host, settings, codes, signs[p], dithered + (size_t)p * host->n_codes);
+    nt_host_points_table_set(host, points, NT_ARRAY_POINTS, tables, dithered);
+    return NT_OK;
+}
+
+int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                  uint32_t n_steps, struct nt_host_point *const *points, const uint16_t *const *tables,
+                  const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
+                  uint32_t steps, uint64_t first_step)
+{
+    const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
+    size_t batch_bytes = (size_t)samples * steps * host->layers[0].n_inputs;
+    for (uint32_t done = 0; done < n_steps; done++) {
+        int result = die_dither(host, &settings[done], points, tables, state->codes);
+        if (result == NT_OK)
+            result = step_run(host, options, &settings[done], fixed, state, events + done * batch_bytes,
+                              labels + (size_t)done * samples, samples, steps,
+                              first_step + (uint64_t)done * samples * steps);
+        if (result < 0)
+            return result;
+        if (result == NT_HOST_TOO_WIDE)
+            return (int)done;
+    }
+    return (int)n_steps;
+}
+
 int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *options,
                          const struct nt_learn_settings *settings, const uint16_t *gain_q12,
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps)
 {
-    static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
     uint8_t *codes = nt_host_buffer_reserve(host, BUFFER_STEP, host->n_codes);
     if (!codes)
@@ -49,5 +85,5 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
         codes_dither(host, settings, state->codes, signs[p], codes);
         nt_host_point_codes_set(host, points[p], gain_q12, codes);
     }
-    return nt_host_step(host, options, settings, fixed, state, events, labels, samples, steps, 0);
+    return step_run(host, options, settings, fixed, state, events, labels, samples, steps, 0);
 }

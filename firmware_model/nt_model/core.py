@@ -6,6 +6,7 @@ The extension is built when the package is installed; without it this module can
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from nt_model.core_values import (
     checked_events,
     joined_layers,
 )
-from nt_model.engine import Forward
+from nt_model.engine import Forward, learn_one_by_one
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
@@ -143,30 +144,32 @@ class CoreEngine:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
 
-    def learn_dithered(
+    def learn_steps(
         self,
         state: LearnState,
-        at: tuple[GainTables, ByteArray],
+        tables: GainTables,
         x: ByteArray,
         first_step: int,
         labels: NDArray[np.int64],
-        settings: LearnSettings,
+        settings: Sequence[LearnSettings],
     ) -> LearnState:
-        """See `Engine.learn_dithered`; on kernels of hosts in one call."""
-        events = checked_events(self.image, x)
-        self._check_codes(at[1])
-        if len(events) != len(labels):
-            raise UsageError("samples and labels differ in length", evidence=f"{len(x)} and {len(labels)}")
-        after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
+        """See `Engine.learn_steps`; on kernels of hosts in one call."""
+        if x.ndim != 4 or x.shape[:2] != labels.shape or len(x) != len(settings):
+            raise UsageError(
+                "samples, labels and settings of learning steps do not fit",
+                evidence=f"{x.shape}, {labels.shape}, {len(settings)} settings",
+            )
+        events = checked_events(self.image, x.reshape(-1, *x.shape[2:])).reshape(x.shape)
+        after, done = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy()), 0
         check_state(self.image, after)
         if isinstance(self.array, HostArray):
-            given = np.ascontiguousarray(labels, np.int64)
             with self._lock:
-                if self.array.learn_coded(after, at, events, first_step, given, settings):
-                    return after
-        rows = self.dithered_counts(*at, events, first_step)
-        spikes = Spikes(*(tuple(by_layer(plane, self._sizes)) for plane in rows))
-        return self.learn(state, spikes, labels, settings)
+                given = np.ascontiguousarray(labels, np.int64)
+                done = self.array.learn_steps(after, tables, events, first_step, given, settings)
+        if done == len(x):
+            return after
+        first_step += done * x.shape[1] * x.shape[2]
+        return learn_one_by_one(self, after, tables, first_step, x[done:], labels[done:], settings[done:])
 
     def _check_codes(self, codes: ByteArray) -> None:
         if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:

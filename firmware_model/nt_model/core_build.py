@@ -115,9 +115,10 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          const struct nt_learn_settings *settings, const uint16_t *gain_q12,
                          struct nt_host_point *const *points, const struct nt_learn_state *state,
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps);
-int nt_host_step(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
-                 const struct nt_host_point *const *points, const struct nt_learn_state *state, const uint8_t *events,
-                 const int64_t *labels, uint32_t samples, uint32_t steps, uint64_t first_step);
+int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                  uint32_t n_steps, struct nt_host_point *const *points, const uint16_t *const *tables,
+                  const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
+                  uint32_t steps, uint64_t first_step);
 
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
 struct nt_frame_decoder { ...; };

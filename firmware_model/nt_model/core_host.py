@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -190,41 +190,49 @@ class HostArray:
         accepted("nt_host_run", lib.nt_host_run(self._host, self._options, points, POINTS, *bound))
 
     def _points_at(self, tables: GainTables, codes: ByteArray) -> Any:
-        coded = self._coded.get(tables)
-        if coded is None:
-            check_tables(tables, self._sizes)
-            coded = self._coded[tables] = _CodedPoints(tables, [self._new_point(tables.base) for _ in range(POINTS)])
+        coded = self._coded_points(tables)
         given = ffi.from_buffer("uint8_t[]", codes)
         lib.nt_host_points_table_set(self._host, coded.points, POINTS, coded.tables, given)
         return coded.points
 
-    def learn_coded(
+    def _coded_points(self, tables: GainTables) -> _CodedPoints:
+        coded = self._coded.get(tables)
+        if coded is None:
+            check_tables(tables, self._sizes)
+            coded = self._coded[tables] = _CodedPoints(tables, [self._new_point(tables.base) for _ in range(POINTS)])
+        return coded
+
+    def learn_steps(
         self,
         state: LearnState,
-        at: tuple[GainTables, ByteArray],
+        tables: GainTables,
         events: ByteArray,
         first_step: int,
         labels: NDArray[np.int64],
-        settings: LearnSettings,
-    ) -> bool:
-        """Read-out as `run_coded` does it and learning step in one call, in place on `state`.
+        settings: Sequence[LearnSettings],
+    ) -> int:
+        """Read-out of a die at its codes, above and below them, and learning step, once for each of `settings`, in
+        place on `state`; events (n, B, T, M), labels (n, B).
 
         Returns:
-            False, and nothing is changed, where an error would leave 32 bits.
+            Steps done: fewer than asked for where an error would leave 32 bits.
         """
-        result = lib.nt_host_step(
+        coded = self._coded_points(tables)
+        result = lib.nt_host_steps(
             self._host,
             self._options,
-            c_settings(settings),
-            self._points_at(*at),
+            c_settings(*settings),
+            len(settings),
+            coded.points,
+            coded.tables,
             c_state(state),
             ffi.from_buffer("uint8_t[]", events),
             ffi.from_buffer("int64_t[]", labels),
-            events.shape[0],
             events.shape[1],
+            events.shape[2],
             first_step % 2**64,
         )
-        return accepted("nt_host_step", result) != _TOO_WIDE
+        return accepted("nt_host_steps", result)
 
     def prepared(
         self, operating: list[Operating], x: ByteArray, first_step: int, results: Results

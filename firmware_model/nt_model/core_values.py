@@ -114,11 +114,14 @@ def by_layer(rows: NDArray[Any], sizes: tuple[int, ...]) -> Iterator[NDArray[Any
         start += size
 
 
-def c_settings(settings: LearnSettings) -> Any:
-    """`settings` as a struct nt_learn_settings."""
-    fields = (settings.hidden_dither_code, settings.output_dither_code, settings.rate_q8, settings.max_move_code)
+def c_settings(*settings: LearnSettings) -> Any:
+    """`settings` as an array of struct nt_learn_settings."""
+    rows = [
+        (one.hidden_dither_code, one.output_dither_code, one.rate_q8, one.max_move_code, one.code_min, one.code_max)
+        for one in settings
+    ]
     try:
-        return ffi.new("struct nt_learn_settings *", (*fields, settings.code_min, settings.code_max))
+        return ffi.new("struct nt_learn_settings[]", rows)
     except OverflowError as error:
         raise UsageError("a learning setting is out of range", evidence=str(error)) from error
 

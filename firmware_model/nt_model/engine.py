@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,16 +53,17 @@ class Engine(Protocol):
         layers side by side."""
         ...
 
-    def learn_dithered(
+    def learn_steps(
         self,
         state: LearnState,
-        at: tuple[GainTables, ByteArray],
+        tables: GainTables,
         x: ByteArray,
         first_step: int,
         labels: NDArray[np.int64],
-        settings: LearnSettings,
+        settings: Sequence[LearnSettings],
     ) -> LearnState:
-        """`learn` on the spikes of `dithered_counts(*at, x, first_step)`."""
+        """Learning steps of a die, one for each of `settings`: read-out at the codes, above and below them, and
+        `learn`; x (n, B, T, M) uint8, labels (n, B) int64."""
         ...
 
     def learn(
@@ -69,6 +71,25 @@ class Engine(Protocol):
     ) -> LearnState:
         """One learning step of rule `dmn` on a batch, labels (B,) int64."""
         ...
+
+
+def learn_one_by_one(
+    engine: Engine,
+    state: LearnState,
+    tables: GainTables,
+    first_step: int,
+    x: ByteArray,
+    labels: NDArray[np.int64],
+    settings: Sequence[LearnSettings],
+) -> LearnState:
+    """What `Engine.learn_steps` does, by the other calls of the engine."""
+    for events, classes, chosen in zip(x, labels, settings, strict=True):
+        codes = [learn.dithered_codes(engine.image, state.codes, chosen, sign) for sign in (1, -1)]
+        plain, plus, minus = (tables.at(one) for one in (state.codes, *codes))
+        spikes = engine.forward_dithered(plain, plus, minus, events, first_step)
+        state = engine.learn(state, spikes, classes, chosen)
+        first_step += events.shape[0] * events.shape[1]
+    return state
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +121,16 @@ class NumpyEngine:
         spikes = self.forward_dithered(plain, plus, minus, x, first_step)
         return np.stack([np.concatenate(layers, axis=1) for layers in (spikes.plain, spikes.plus, spikes.minus)])
 
-    def learn_dithered(
+    def learn_steps(
         self,
         state: LearnState,
-        at: tuple[GainTables, ByteArray],
+        tables: GainTables,
         x: ByteArray,
         first_step: int,
         labels: NDArray[np.int64],
-        settings: LearnSettings,
+        settings: Sequence[LearnSettings],
     ) -> LearnState:
-        tables, codes = at
-        plain, plus, minus = (tables.at(one) for one in codes)
-        spikes = self.forward_dithered(plain, plus, minus, x, first_step)
-        return self.learn(state, spikes, labels, settings)
+        return learn_one_by_one(self, state, tables, first_step, x, labels, settings)
 
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings

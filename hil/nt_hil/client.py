@@ -62,10 +62,11 @@ class ChipClient(LinkedChip):
         self._loaded = len(samples)
 
     def _checked_slots(self, slots: Int64Array) -> Int64Array:
-        if len(slots) and not 0 <= int(slots.min()) <= int(slots.max()) < self._loaded:
+        named = slots.tolist()
+        if named and not 0 <= min(named) <= max(named) < self._loaded:
             raise UsageError(
                 "a sample slot is not loaded",
-                evidence=f"slots {int(slots.min())}..{int(slots.max())}, {self._loaded} loaded",
+                evidence=f"slots {min(named)}..{max(named)}, {self._loaded} loaded",
                 next_step="call load_samples() first; present() may have taken the slots",
             )
         return slots.astype(np.int64, copy=False)
@@ -177,9 +178,8 @@ class ChipClient(LinkedChip):
             )
         if not 1 <= batch.rate_q8 <= 32767:
             raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
-        pairs = [
-            value for pair in zip(self._checked_slots(slots).tolist(), labels.tolist(), strict=True) for value in pair
-        ]
+        pairs = [0] * (2 * len(slots))
+        pairs[::2], pairs[1::2] = self._checked_slots(slots).tolist(), labels.tolist()
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):

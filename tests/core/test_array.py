@@ -80,20 +80,18 @@ def test_gains_looked_up_in_tables_are_those_of_the_golden_model(choice: RunChoi
 
 @few
 @given(run_choices)
-def test_learning_step_of_a_die_is_that_of_the_golden_model(choice: RunChoice) -> None:
+def test_learning_steps_of_a_die_are_those_of_the_golden_model(choice: RunChoice) -> None:
     image, events = choice.build()
-    codes = np.stack([np.roll(choice.codes(image), shift) for shift in range(3)])
     tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))
-    labels = np.random.default_rng(choice.seed).integers(0, image.n_classes, len(events))
-    ours = golden = LearnState.at(codes[0])
-    engine = choice.engine(image)
-    for step in range(2):
-        given_step = (events, choice.first_step + step, labels, LearnSettings())
-        ours = engine.learn_dithered(ours, (tables, codes), *given_step)
-        golden = NumpyEngine(image).learn_dithered(golden, (tables, codes), *given_step)
-        assert (ours.codes == golden.codes).all()
-        assert (ours.accumulator_q8 == golden.accumulator_q8).all()
-        assert (ours.mean_q8 == golden.mean_q8).all()
+    x = np.stack([events, events[::-1], events])
+    labels = np.random.default_rng(choice.seed).integers(0, image.n_classes, x.shape[:2])
+    settings = [LearnSettings(), LearnSettings(rate_q8=900), LearnSettings(60, 20, 5000, 9)]
+    start = LearnState.at(choice.codes(image))
+    ours = choice.engine(image).learn_steps(start, tables, x, choice.first_step, labels, settings)
+    golden = NumpyEngine(image).learn_steps(start, tables, x, choice.first_step, labels, settings)
+    assert (ours.codes == golden.codes).all()
+    assert (ours.accumulator_q8 == golden.accumulator_q8).all()
+    assert (ours.mean_q8 == golden.mean_q8).all()
 
 
 def test_tables_and_codes_of_another_image_are_refused() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nt_hil.chip import Dither, Readout
+from nt_hil.chip import Dither, LearnBatch, Readout
 from nt_hil.open import open_chip
 from nt_hil.sim.device import Device, LinkLimits
 from nt_hil.sim.operating_points import OperatingPoints
 from nt_hil.sim.simchip import SimChip
 from nt_model.corner import Corner, corner_named
 from nt_model.engine import make_engine
+from nt_model.learn import LearnSettings
 from nt_model.operating import Operating
 from nt_model.silicon import Conditions, Silicon
 from tests.hil.rig import client_of, loaded_image, random_events
@@ -73,3 +74,21 @@ def test_a_port_with_a_baud_rate_gives_the_same_answers() -> None:
     assert (plain.present(x, Readout()).plain[0] == slow.present(x, Readout()).plain[0]).all()
     assert slow.traffic.retransmissions == 0
     assert slow.session.link.now() > 0.0
+
+
+def test_learning_steps_that_come_together_are_those_that_come_alone() -> None:
+    x, rng = random_events(90, 12), np.random.default_rng(4)
+    steps = [LearnBatch(rng.integers(0, 90, 90), rng.integers(0, 3, 90), 5000 - 100 * i) for i in range(24)]
+    ends = []
+    for size in (1, 24):
+        device = _device(LinkLimits(4096, 8))
+        chip = client_of(device)
+        chip.load_samples(x)
+        chip.learn_start(LearnSettings())
+        for begin in range(0, len(steps), size):
+            chip.learn_many(steps[begin : begin + size])
+        status = chip.status()
+        assert (status.samples_presented, status.revision, status.learning_step) == (24 * 90, 24, 24)
+        ends.append((chip.read_codes()[0].tolist(), [part.tolist() for part in chip.learn_state()]))
+    assert ends[0] == ends[1]
+    assert ends[0][0] != [128] * IMAGE.image.n_codes

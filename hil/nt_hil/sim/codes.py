@@ -75,7 +75,7 @@ class CodeBank:
         after = parabolas.dac_codes(self.codes, self.limits.code_min, self.limits.code_max)
         self._check_slew(after.astype(np.int64) - self.dac_codes(self.codes))
         self.corrections, self._parabolas, self.corrects = packed, parabolas, bool(packed.any())
-        return self._moved()
+        return self.moved()
 
     def write(self, request: CodesWriteRequest) -> int:
         """Stage a chunk and, with LAST, apply all; gives the revision.
@@ -119,9 +119,10 @@ class CodeBank:
     def replace(self, codes: ByteArray) -> int:
         """Take over codes that were checked; gives the new revision."""
         self.codes = codes.copy()
-        return self._moved()
+        return self.moved()
 
-    def _moved(self) -> int:
+    def moved(self) -> int:
+        """A new revision; whatever was staged for the old one is forgotten."""
         self._staged = None
         self.revision = (self.revision + 1) & 0xFFFFFFFF
         return self.revision

@@ -63,7 +63,9 @@ class Device:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes off the wire; gives the bytes that go back."""
-        return b"".join([self._receive(frame) for frame in self._decoder.feed(data)])
+        answers = b"".join([self._receive(frame) for frame in self._decoder.feed(data)])
+        self.chip.settle()
+        return answers
 
     def boot(self, reason: ResetReason) -> None:
         """What the reset pin does: volatile state and session are gone."""
@@ -127,6 +129,8 @@ class Device:
         return encode(Frame(frame.session, frame.type | m.RESPONSE_BIT, frame.seq, payload))
 
     def _payload(self, frame: Frame) -> bytes:
+        if frame.type != m.LearnRequest.TYPE:
+            self.chip.settle()
         try:
             if frame.type == m.StatusRequest.TYPE:
                 return handlers.status(self.chip, frame.payload, self._decoder.bad_frames)

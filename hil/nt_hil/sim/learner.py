@@ -117,11 +117,12 @@ class Learner:
         if not request.chunk & _LAST:
             self._staged = staged
             return None
-        slots, labels = (np.array([value for chunk in staged for value in chunk[k::2]], np.int64) for k in (0, 1))
-        if len(labels) and int(labels.max()) >= self.n_classes:
-            index = int(np.flatnonzero(labels >= self.n_classes)[0])
-            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=int(labels[index]), limit=self.n_classes)
-        return slots, labels
+        pairs = staged[0] if len(staged) == 1 else tuple(value for chunk in staged for value in chunk)
+        labels = pairs[1::2]
+        if labels and max(labels) >= self.n_classes:
+            index = next(i for i, label in enumerate(labels) if label >= self.n_classes)
+            raise Refusal(ErrorCode.LABEL_RANGE, index=index, seen=labels[index], limit=self.n_classes)
+        return np.array(pairs[::2], np.int64), np.array(labels, np.int64)
 
     def settings_at(self, rate_q8: int) -> LearnSettings:
         """Settings with the rate of this step."""
@@ -129,6 +130,5 @@ class Learner:
             raise Refusal(ErrorCode.SETTING_RANGE, index=2, seen=rate_q8, limit=1 if rate_q8 < 1 else 32767)
         return replace(self.settings, rate_q8=rate_q8)
 
-    def advance(self, state: LearnState) -> None:
-        self.state = state
+    def advance(self) -> None:
         self.step = (self.step + 1) & 0xFFFFFFFF

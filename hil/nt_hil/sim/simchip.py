@@ -20,8 +20,8 @@ from nt_model.engine import Engine
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
-from nt_model.operating import GainTables, Operating
-from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Silicon
+from nt_model.operating import Operating
+from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Conditions, Silicon
 from nt_model.stimulus import Stimulus, stimulate
 
 ByteArray = NDArray[np.uint8]
@@ -55,6 +55,19 @@ class SimOptions:
     capabilities: Capability = ALL_CAPABILITIES
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A learning step that waits: events (B, T, M), labels (B,), settings, and the conditions when it was asked for."""
+
+    x: ByteArray
+    labels: Int64Array
+    settings: LearnSettings
+    conditions: Conditions
+
+    def joins(self, other: _Step) -> bool:
+        return self.x.shape == other.x.shape and self.conditions == other.conditions
+
+
 class SimChip:
     """One simulated chip. It outlives sessions; `boot` is what its reset pin does."""
 
@@ -73,6 +86,9 @@ class SimChip:
         self._engine = engine
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
+        self._epoch, self._conditions_then = 0, silicon.conditions_at(0)
+        self._waiting: list[_Step] = []
+        self._waiting_from = 0
         self._shifts: dict[tuple[int, int], NDArray[np.int16]] = {}
         self.widths = tuple(layer.n_neurons for layer in self.image.layers)
         edges = np.cumsum((0, *self.widths)).tolist()
@@ -85,6 +101,7 @@ class SimChip:
 
     def boot(self, reason: ResetReason) -> None:
         """Start afresh from the non-volatile memory; the die's age and temperature stay."""
+        self._waiting = []
         content = self._nv.load()
         self.nv = replace(content, boot_count=content.boot_count + 1)
         self._nv.save(self.nv)
@@ -109,11 +126,18 @@ class SimChip:
     @property
     def temperature_mk(self) -> int:
         """What its temperature sensor says, millikelvin."""
-        return NOMINAL_TEMPERATURE_MK + self._silicon.conditions_at(self.samples_presented).temperature_offset_mk
+        return NOMINAL_TEMPERATURE_MK + self._conditions().temperature_offset_mk
+
+    def _conditions(self) -> Conditions:
+        """Conditions of the die now; they change from epoch to epoch."""
+        epoch = self.samples_presented // EPOCH_SAMPLES
+        if epoch != self._epoch:
+            self._epoch, self._conditions_then = epoch, self._silicon.conditions_at(self.samples_presented)
+        return self._conditions_then
 
     def require(self, capability: Capability) -> None:
         """Refuse what this chip was built without."""
-        if not self.options.capabilities & capability:
+        if not int(self.options.capabilities) & int(capability):
             raise Refusal(ErrorCode.NO_CAPABILITY, index=int(capability))
 
     def _pieces(self, count: int) -> list[slice]:
@@ -130,8 +154,7 @@ class SimChip:
 
     def _point(self, codes: ByteArray) -> Operating:
         """Operating point at calibrated `codes` under the present conditions."""
-        conditions = self._silicon.conditions_at(self.samples_presented)
-        return self._points.at(self.bank.dac_codes(codes), conditions)
+        return self._points.at(self.bank.dac_codes(codes), self._conditions())
 
     def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
         """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
@@ -141,14 +164,11 @@ class SimChip:
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""
-        return self._engine.dithered_counts(*self._dithers(settings), x, self._steps_done)
-
-    def _dithers(self, settings: LearnSettings) -> tuple[GainTables, ByteArray]:
-        """The die under the present conditions, and what its DACs get at the codes, above and below them, (3, n_codes)
-        uint8."""
-        return self._points.tables(self._silicon.conditions_at(self.samples_presented)), self._dithered_codes(settings)
+        tables = self._points.tables(self._conditions())
+        return self._engine.dithered_counts(tables, self._dithered_codes(settings), x, self._steps_done)
 
     def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
+        """What the DACs get at the codes, above and below them, (3, n_codes) uint8."""
         offsets = (settings.hidden_dither_code, settings.output_dither_code)
         if offsets not in self._shifts:
             middle = np.full(self.image.n_codes, CODE_DEFAULT, np.uint8)
@@ -195,34 +215,68 @@ class SimChip:
         return self.learner.start(request, self.options.limits, self.bank.codes)
 
     def learn(self, request: LearnRequest) -> None:
-        """One chunk of a learning step; a step that was done already changes nothing."""
+        """One chunk of a learning step; a step that was done already changes nothing.
+
+        What the step comes to is settled later, several steps at a time; until `settle` its codes are those before it.
+        """
         self.require(Capability.DEVICE_LOOP)
         if self.learner.is_done(request):
             return
         settings = self.learner.settings_at(request.rate_q8)
         batch = self.learner.collect(request)
-        if batch is None or self.learner.state is None:
+        if batch is None:
             return
-        after = self._learned(*batch, self.learner.state, settings)
-        self.learner.advance(after)
-        self.bank.replace(after.codes)
-
-    def _learned(self, slots: Int64Array, labels: Int64Array, state: LearnState, settings: LearnSettings) -> LearnState:
-        """State after a step on the samples in `slots` (B,), read out above and below the codes."""
+        slots, labels = batch
         x = self.slots.events(slots, self.image.n_steps)
-        before = LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8)
         pieces = self._pieces(len(slots))
-        if len(pieces) == 1:
-            after = self._engine.learn_dithered(before, self._dithers(settings), x, self._steps_done, labels, settings)
+        if len(pieces) > 1 or self.bank.corrects:
+            self._learn_now(x, labels, settings, pieces)
+        else:
+            self._wait(_Step(x, labels, settings, self._conditions()))
             self._aged(x)
-            return after
+        self.learner.advance()
+        self.bank.moved()
+
+    def _wait(self, step: _Step) -> None:
+        """Keep `step` for `settle`, which takes steps of one size under the same conditions."""
+        if self._waiting and not step.joins(self._waiting[0]):
+            self.settle()
+        if not self._waiting:
+            self._waiting_from = self._steps_done
+        self._waiting.append(step)
+
+    def settle(self) -> None:
+        """Do the learning steps that wait."""
+        waiting, self._waiting = self._waiting, []
+        state = self.learner.state
+        if not waiting or state is None:
+            return
+        after = self._engine.learn_steps(
+            LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8),
+            self._points.tables(waiting[0].conditions),
+            np.stack([step.x for step in waiting]),
+            self._waiting_from,
+            np.stack([step.labels for step in waiting]),
+            [step.settings for step in waiting],
+        )
+        self._take(after)
+
+    def _take(self, state: LearnState) -> None:
+        self.learner.state = state
+        self.bank.codes = state.codes.copy()
+
+    def _learn_now(self, x: ByteArray, labels: Int64Array, settings: LearnSettings, pieces: list[slice]) -> None:
+        """A step that the drift cuts into pieces, or whose codes are corrected."""
+        self.settle()
+        state = self.learner.state
+        assert state is not None
         parts = []
         for piece in pieces:
             parts.append(self._dithered(x[piece], settings))
             self._aged(x[piece])
-        rows = np.concatenate(parts, axis=1)
-        spikes = Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in rows))
-        return self._engine.learn(before, spikes, labels, settings)
+        spikes = Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in np.concatenate(parts, axis=1)))
+        before = LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8)
+        self._take(self._engine.learn(before, spikes, labels, settings))
 
     def commit(self, revision: int) -> int:
         """Persist codes, corrections and, where it learns, the device loop; gives the generation."""

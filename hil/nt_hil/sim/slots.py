@@ -69,13 +69,19 @@ class SlotMemory:
             raise Refusal(ErrorCode.STEPS_MISMATCH, index=int(slots[odd][0]), seen=int(steps[odd][0]), limit=n_steps)
         return steps
 
+    def _are_ready(self, slots: NDArray[np.int64], n_steps: int) -> bool:
+        """All of `slots`, at least one, exist and hold samples of `n_steps`."""
+        named = slots.tolist()
+        ready = bytes((n_steps,)) * len(named)
+        return bool(named) and max(named) < self.n_slots and self._ready[slots].tobytes() == ready
+
     def events(self, slots: NDArray[np.int64], n_steps: int) -> ByteArray:
         """Events (B, n_steps, n_inputs) uint8 of `slots` (B,).
 
         Raises:
             Refusal: SLOT_RANGE, SLOT_EMPTY or STEPS_MISMATCH.
         """
-        if len(slots) and int(slots.max()) < self.n_slots and (self._ready[slots] == n_steps).all():
+        if self._are_ready(slots, n_steps):
             return self._banks[n_steps].reshape(self.n_slots, n_steps, self.n_inputs)[slots]
         steps = self._check(slots, n_steps)
         out = np.empty((len(slots), n_steps, self.n_inputs), np.uint8)

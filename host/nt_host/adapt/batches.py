@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.adapt.streams import StepStreams
+
 _STREAM = 3
 
 
@@ -20,12 +22,12 @@ class BatchDraw:
         self._counts = np.unique(labels, return_counts=True)[1]
         self._first = np.cumsum(self._counts) - self._counts
         self._batch_size = batch_size
-        self._seed = seed
+        self._streams = StepStreams(seed, _STREAM)
         self._turns = np.arange(batch_size) % len(self._counts)
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
         each class a sample at random."""
-        rng = np.random.default_rng([self._seed, _STREAM, step])
+        rng = self._streams.at(step)
         classes = rng.permutation(len(self._counts))[self._turns]
         return self._by_class[self._first[classes] + rng.integers(0, self._counts[classes])]

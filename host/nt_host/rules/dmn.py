@@ -78,7 +78,7 @@ def rate_q8(settings: DmnSettings, step: int) -> int:
     """Rate of update ``step`` (0 for the first), Q8.8, 1..32767: what the host sends with a step of the device loop."""
     progress = min(step / max(1, settings.steps - 1), 1.0)
     share = float(settings.end_share) ** progress
-    return max(1, int(np.rint(settings.rate_code * learn.ONE_Q8 * share)))
+    return max(1, round(settings.rate_code * learn.ONE_Q8 * share))
 
 
 def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:

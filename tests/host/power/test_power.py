@@ -47,13 +47,13 @@ class Recorder(ChipProxy):
         super().__init__(ChipClient(Session(InProcessLink(device))))
         self.powers_uw: list[float] = []
         bank = device.chip.bank
-        applied = bank._moved
+        applied = bank.moved
 
         def moved() -> int:
             self.powers_uw.append(standing_power(image, bank.codes).total_uw)
             return applied()
 
-        bank._moved = moved  # type: ignore[method-assign]
+        bank.moved = moved  # type: ignore[method-assign]
 
 
 def device_with(loaded: LoadedImage, options: SimOptions, corner: str = "typical") -> Device:
