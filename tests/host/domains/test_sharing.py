@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nt_host.adapt.settings import AdaptSettings
 from nt_host.domains import study
 from nt_host.domains.sharing import WHOLE_LAYER, Sharing, shared
 from nt_host.images import packaged_image
@@ -49,10 +51,19 @@ def test_a_sharing_that_cannot_be_is_refused(chosen: tuple[int, bool]) -> None:
         Sharing(*chosen)
 
 
+def test_smaller_steps_scale_what_moves_codes_and_nothing_else() -> None:
+    usual = AdaptSettings(rule_options={"rate_code": 24.0})
+    smaller = study.Case(Sharing(1, split=True), 0.25).settings(usual)
+    assert smaller.rule_options["rate_code"] == 6.0
+    assert smaller.rule_options["hidden_dither_code"] == 12
+    assert replace(smaller, rule_options=usual.rule_options) == usual
+    assert study.Case(Sharing(1)).settings(usual) == usual
+
+
 def test_the_study_compares_sharings_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = read_image(packaged_image("digits"))
     monkeypatch.setattr(study, "TASKS", ("digits",))
-    monkeypatch.setattr(study, "SHARINGS", (Sharing(1), Sharing(WHOLE_LAYER)))
+    monkeypatch.setattr(study, "CASES", (study.Case(Sharing(1)), study.Case(Sharing(WHOLE_LAYER))))
     monkeypatch.setattr(study, "plan_image", lambda *args: loaded)
     result = study.run_domains_study(tmp_path, (0,))
     own, whole = result.values["points"]
