@@ -10,24 +10,18 @@ Q8.8 here, once, and handed to the device with each step, so no exponential runs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
 from nt_host.rules.base import (
     ByteArray,
     Observation,
     RuleEntry,
-    RuleState,
     register,
     require_positive,
     require_share,
-    taken,
 )
+from nt_host.rules.integer_state import IntegerState
 from nt_model import learn
 from nt_model.engine import make_engine
 from nt_model.errors import UsageError
@@ -93,7 +87,7 @@ def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:
     )
 
 
-class DmnRule:
+class DmnRule(IntegerState):
     """State: the device's own (accumulator and running mean per code) and the update count."""
 
     name = "dmn"
@@ -103,8 +97,7 @@ class DmnRule:
         self.dither: Dither | None = Dither(settings.hidden_dither_code, settings.output_dither_code)
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
-        self._learned = learn.LearnState.at(codes)
-        self._count = np.zeros(1, np.int64)
+        super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
         """One integer step on the batch; see ``Rule.update``. UsageError for a batch without dithered spikes."""
@@ -115,32 +108,13 @@ class DmnRule:
                 evidence=f"{len(observation.plus)} and {len(observation.minus)} of {layers} layers",
                 next_step="read out with dither, or choose another `--rule`",
             )
-        settings = learn_settings(self._settings, int(self._count[0]))
+        settings = learn_settings(self._settings, self.updates)
         spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
         present = replace(self._learned, codes=observation.codes)
         self._learned = self._engine.learn(present, spikes, observation.labels, settings)
         self._count += 1
         codes: ByteArray = self._learned.codes.copy()
         return codes
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {
-            "codes": self._learned.codes.copy(),
-            "accumulator_q8": self._learned.accumulator_q8.copy(),
-            "mean_q8": self._learned.mean_q8.copy(),
-            "count": self._count.copy(),
-        }
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        learned = learn.LearnState(
-            codes=taken(state, "codes", self._learned.codes),
-            accumulator_q8=taken(state, "accumulator_q8", self._learned.accumulator_q8),
-            mean_q8=taken(state, "mean_q8", self._learned.mean_q8),
-        )
-        self._count = taken(state, "count", self._count)
-        self._learned = learned
 
 
 register(

@@ -13,9 +13,7 @@ ternary(A) keeps the sign of entries of A above half of its root mean square, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +23,10 @@ from nt_host.rules.base import (
     ByteArray,
     Observation,
     RuleEntry,
-    RuleState,
     register,
-    taken,
 )
 from nt_host.rules.dmn import DmnSettings, learn_settings
+from nt_host.rules.integer_state import IntegerState
 from nt_model import learn
 from nt_model.errors import UsageError
 from nt_model.image import Image
@@ -94,7 +91,7 @@ def feedback_matrices(image: Image, settings: FeedbackSettings) -> tuple[FloatAr
     return tuple(found)
 
 
-class FeedbackRule:
+class FeedbackRule(IntegerState):
     """State: as rule `dmn`."""
 
     name = "dfa"
@@ -105,8 +102,7 @@ class FeedbackRule:
         self._image = image
         self._settings = settings
         self._feedback = feedback_matrices(image, settings)
-        self._learned = learn.LearnState.at(codes)
-        self._count = np.zeros(1, np.int64)
+        super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
         """One step on the batch; see ``Rule.update``. UsageError for a batch without dithered spikes."""
@@ -125,30 +121,9 @@ class FeedbackRule:
         ]
         total = learn.code_error(self._image, (*hidden, error))
         present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
-        self._learned = learn.update_codes(
-            present, total, learn_settings(self._settings.steps_of_dmn(), int(self._count[0]))
-        )
+        self._learned = learn.update_codes(present, total, learn_settings(self._settings.steps_of_dmn(), self.updates))
         self._count += 1
         return self._learned.codes.copy()
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {
-            "codes": self._learned.codes.copy(),
-            "accumulator_q8": self._learned.accumulator_q8.copy(),
-            "mean_q8": self._learned.mean_q8.copy(),
-            "count": self._count.copy(),
-        }
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        learned = learn.LearnState(
-            codes=taken(state, "codes", self._learned.codes),
-            accumulator_q8=taken(state, "accumulator_q8", self._learned.accumulator_q8),
-            mean_q8=taken(state, "mean_q8", self._learned.mean_q8),
-        )
-        self._count = taken(state, "count", self._count)
-        self._learned = learned
 
 
 register(
