@@ -31,17 +31,6 @@ it, load the labelled samples, 300 learning steps, test it again. Imports, the r
 The share is that of samples of the instruction pointer, taken at equal CPU time: *C core* is the extension
 `nt_model._core` (kernels, learning step, gains, frames), *NumPy* its shared objects, *Python* all the rest:
 interpreter, cffi and other extension modules. What runs in the C library counts for its caller."""
-LEARNED = """\
-The target is less than 20 % in Python; it is missed, by less where the chip learns on its own. At commit d15a646, the
-same command under the same load gave 0.88 s and 50 % (host loop), 0.56 s and 43 % (device loop). Codes are those of
-then, to the bit. What helped: whole frames in C; the gains of a die at all codes as tables that C looks up; several
-learning steps of the device loop in one call; a read-out of the bits that the rule needs; batches drawn in array
-operations, their generators seeded 64 at a time.
-
-In the host loop the rule must see the answer before it writes codes, so that no two steps can be put together. Of
-580 us of a step (tenth percentile of 900) the C core takes 220, sequence numbers, frames and dispatch at both ends some
-90: leaving out the wire would end at about a quarter in Python, and an experiment that does not cross it would not
-test it. Of the time in NumPy most is the set-up of a chip: drawing its devices and the table of its gains."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,7 @@ def main(folder: Path) -> None:
     for loop in ("host", "device"):
         rows.append(row(loop, spent_on(replace(plan, settings=replace(plan.settings, loop=loop)), loaded, task)))
         print(rows[-1], flush=True)
-    put("whole_loop", "\n".join(("# The whole loop", "", f"{NOTES}\n{load}", "", HEAD, *rows, "", LEARNED)))
+    put("whole_loop", "\n".join(("# The whole loop", "", f"{NOTES}\n{load}", "", HEAD, *rows)))
 
 
 if __name__ == "__main__":
