@@ -1,7 +1,8 @@
-"""`nt-host codes dump|load|diff|reset`: code snapshots as TOML."""
+"""`nt-host codes dump|load|recall|diff|reset`: code snapshots as TOML."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,21 @@ from nt_host.cli.options import (
     chosen_calibration,
     chosen_chip,
     chosen_image,
+    data_options,
     image_option,
     json_option,
     option,
+    seed_option,
     units_option,
 )
 from nt_host.cli.output import Output
 from nt_host.codes_file import CodeSnapshot, Leniency, codes_for, read_codes_file, snapshot_of, write_codes_file
 from nt_host.connect import connected
 from nt_host.in_force import bring_into_force
+from nt_host.jobs import DataChoice
+from nt_host.library.job import RecallJob, run_recall
 from nt_host.move_codes import move_codes
-from nt_host.report.tables import plain_table
+from nt_host.report.tables import accuracy_table, plain_table
 from nt_host.units import units_of
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT
@@ -34,7 +39,7 @@ from nt_model.image_file import LoadedImage, read_image
 
 @click.group()
 def codes() -> None:
-    """Dump, load, compare and reset the codes of a chip."""
+    """Dump, load, recall, compare and reset the codes of a chip."""
 
 
 def _chip(options: dict[str, Any]) -> tuple[Any, LoadedImage]:
@@ -94,6 +99,56 @@ def load(as_json: bool, file: Path, any_chip: bool, any_units: bool, commit: boo
         "codes.load",
         {"chip_uid": uid, "codes": len(snapshot.codes), "units": in_force.units.units, "writes": writes},
         f"chip {uid}: {len(snapshot.codes)} {in_force.units.units} codes loaded in {writes} writes",
+    )
+
+
+@codes.command("recall")
+@click.argument("files", type=FILE, nargs=-1)
+@chip_options
+@image_option
+@data_options
+@seed_option
+@option("--any-chip", is_flag=True, help="Take uncalibrated codes of other chips with the same image.")
+@units_option
+@calibration_options
+@option("--commit", is_flag=True, help="Persist the codes on the chip.")
+@json_option
+def recall_best(as_json: bool, files: tuple[Path, ...], **options: Any) -> None:
+    """Try every code file of FILES on the labelled samples and keep the best; nothing is learned.
+
+    The codes on the chip take part, and stay where no file is better.
+    """
+    output = Output(as_json)
+    job = RecallJob(
+        chosen_chip(*(options[name] for name in ("port", "engine", "baud", "deadline_s"))),
+        chosen_image(options["image"]),
+        DataChoice(**{name: options[name] for name in ("task", "data", "domain", "labels_per_class", "seed")}),
+        files,
+        Leniency(options["any_chip"], options["any_units"]),
+        chosen_calibration(options["calibration"], options["calibration_dir"]),
+        options["commit"],
+    )
+    with output.bar("recalling") as bar:
+        report = run_recall(job, bar.update)
+    found = report.recall
+    output.note(report.in_force.told)
+    output.show(
+        accuracy_table(
+            f"domain {report.domain}, chip {report.chip_uid}, labelled samples",
+            [(each.stored.name, each.seen) for each in found.tried],
+        )
+    )
+    output.result(
+        "codes.recall",
+        {
+            "domain": report.domain,
+            "chip_uid": report.chip_uid,
+            "labels": report.n_labels,
+            "tried": [{"codes": each.stored.name, "labelled": asdict(each.seen)} for each in found.tried],
+            "chosen": found.chosen.name,
+            "units": report.in_force.units.units,
+        },
+        f"chip {report.chip_uid} now holds: {found.chosen.name}",
     )
 
 

@@ -11,6 +11,7 @@ from nt_host.circuit.study import run_circuit_study
 from nt_host.cli.output import Output
 from nt_host.domains.study import run_domains_study
 from nt_host.experiment.plan import FIVE_SEEDS
+from nt_host.library.study import run_library_study
 from nt_host.paper.setting import paper_setting
 from nt_host.paper.tables import FIVE_RUNS, TABLES, run_table
 from nt_host.power.study import DEFAULT_SEEDS, run_power_study
@@ -58,6 +59,10 @@ def _domains(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> S
     return run_domains_study(folder, seeds or FIVE_SEEDS, on_progress)
 
 
+def _library(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
+    return run_library_study(folder, seeds or FIVE_SEEDS, on_progress)
+
+
 def _xor(folder: Path, seeds: tuple[int, ...], on_progress: OnProgress) -> StudyResult:
     if seeds:
         raise UsageError("study 'xor' draws nothing", evidence="--seed", next_step="leave `--seed` out")
@@ -76,6 +81,7 @@ STUDIES: Mapping[str, Callable[[Path, tuple[int, ...], OnProgress], StudyResult]
     "retention": _retention,
     "soft-lif": _soft_lif,
     "domains": _domains,
+    "library": _library,
     "elman-trec": _elman,
     "eqprop": _eqprop,
 }

@@ -50,7 +50,8 @@ def permuted(labels: Int64Array, seed: int = PERMUTATION_SEED) -> Int64Array:
             return np.asarray(order[labels], np.int64)
 
 
-def _digits(name: str, degrees: float, *, permute: bool = False) -> Target:
+def tilted_digits(name: str, degrees: float, *, permute: bool = False) -> Target:
+    """Target `name`: digits turned by `degrees`, with permuted labels where asked for."""
     (x, y), (x_test, y_test) = _mnist()
     sides = []
     for images, labels in ((x[:POOL], y[:POOL]), (x_test, y_test)):
@@ -84,17 +85,17 @@ def _task(name: str, targets: tuple[Target, ...], labels_per_class: int, worlds:
 
 def load() -> Task:
     """Task `mnist`: the clean test digits, for a ROM that is trained on MNIST alone."""
-    return _task("mnist", (_digits("clean", 0),), FEW_LABELS, None)
+    return _task("mnist", (tilted_digits("clean", 0),), FEW_LABELS, None)
 
 
 def load_rot30() -> Task:
     """Task `mnist-rot30`: digits tilted by 30 degrees, ten labels per class."""
-    return _task("mnist-rot30", (_digits("rot30", 30),), FEW_LABELS, ImageWorlds())
+    return _task("mnist-rot30", (tilted_digits("rot30", 30),), FEW_LABELS, ImageWorlds())
 
 
 def load_tasks() -> Task:
     """Task `mnist-tasks`: tilted by -75 degrees, permuted labels, Fashion-MNIST; 500 labels per class."""
-    targets = (_digits("rot-75", -75), _digits("permuted", 0, permute=True), _fashion())
+    targets = (tilted_digits("rot-75", -75), tilted_digits("permuted", 0, permute=True), _fashion())
     return _task("mnist-tasks", targets, MANY_LABELS, ImageWorlds())
 
 
