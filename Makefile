@@ -112,7 +112,10 @@ docs: generate
 	$(BIN)/nt-host report docs/paper/circuit.json docs/paper/power.json docs/paper/xor.json --out docs/circuit.md
 	$(BIN)/nt-host report docs/systems/*.json --out docs/systems.md
 	$(BIN)/nt-host report docs/domains/domains.json --out docs/domains.md
+	$(BIN)/nt-host report docs/library/library.json --out docs/library.md
 	$(BIN)/nt-host report docs/results/chips/*.json --into docs/calibration.md
+	$(BIN)/nt-host report docs/results/headline.toml --into README.md
+	$(BIN)/nt-host report docs/results/targets.toml --into docs/learning.md
 	$(BIN)/nt-host report docs/paper/table?.json --out docs/paper.md
 
 clean:

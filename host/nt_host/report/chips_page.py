@@ -9,11 +9,10 @@ from typing import Any
 
 from nt_host.fleet import mismatch, montecarlo, transfer
 from nt_host.fleet.chip import ADAPTED, BOTH, CALIBRATED, CALIBRATED_LOADED, LOADED, UNTOUCHED
+from nt_host.report.section import Section
 from nt_model.errors import UsageError
-from nt_model.image_file import write_atomically
 
-BEGIN = "<!-- many chips: begin; rendered by `make docs`, do not edit -->"
-END = "<!-- many chips: end -->"
+SECTION = Section("many chips")
 BENCH_SCHEMA = "nt-bench-calibration/1"
 MISMATCH_HEAD = (
     "task, spread",
@@ -252,14 +251,4 @@ def chips_section(paths: Sequence[Path]) -> str:
             raise UsageError("this is no result over many chips", evidence=str(path), next_step="remove it")
         by_schema[table["schema"]] = table
     parts = [SECTIONS[schema](by_schema[schema]) for schema in SECTIONS if schema in by_schema]
-    return "\n".join([BEGIN, "", "## Measured over many chips", "", *parts, END])
-
-
-def replace_section(page: Path, section: str) -> None:
-    """Put `section` in the place of the old one in `page`, or at its end."""
-    text = page.read_text(encoding="utf-8") if page.is_file() else "# Calibration\n"
-    before, begin, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not begin:
-        before, after = text.rstrip("\n") + "\n\n", "\n"
-    write_atomically(page, (before + section + after).encode())
+    return "\n".join(["", "## Measured over many chips", "", *parts])

@@ -19,7 +19,7 @@ from nt_host.fleet.chip import (
 from nt_host.fleet.mismatch import STATES, MismatchPlan, mismatch_table
 from nt_host.fleet.montecarlo import MonteCarloPlan, montecarlo_table, yield_and_interval
 from nt_host.fleet.transfer import LEARNER_STATES, RECEIVER_STATES, TransferPlan, transfer_table
-from nt_host.report.chips_page import BEGIN, chips_section, replace_section
+from nt_host.report.chips_page import SECTION, chips_section
 from nt_host.report.yield_curve import write_yield_curve
 from nt_model.errors import UsageError
 
@@ -91,15 +91,15 @@ def test_the_page_gets_its_section_once_and_keeps_the_rest(tmp_path: Path) -> No
         paths.append(tmp_path / f"{number}.json")
         paths[-1].write_text(json.dumps(table))
     page = tmp_path / "page.md"
-    page.write_text("# Page\n\nBefore.\n")
-    replace_section(page, chips_section(paths))
+    page.write_text(f"# Page\n\nBefore.\n\n{SECTION.begin}\n{SECTION.end}\n")
+    SECTION.replace_in(page, chips_section(paths))
     page.write_text(page.read_text() + "After.\n")
     once = page.read_text()
-    replace_section(page, chips_section(paths))
+    SECTION.replace_in(page, chips_section(paths))
     assert page.read_text() == once
     assert once.startswith("# Page\n\nBefore.\n")
     assert once.endswith("After.\n")
-    assert once.count(BEGIN) == 1
+    assert once.count(SECTION.begin) == 1
     assert "| digits, 30 % | 2 | strict | 85.0 |" in once
     paths[0].write_text("{}")
     with pytest.raises(UsageError, match="no result over many chips"):
