@@ -85,7 +85,8 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
     circuit, xor and power hold the tool against the paper's circuit, table1 to table8 against its tables (five runs;
     the paper's own network and images where NT_PAPER_DIR names their folder); retention is the drift of an analog
     store and its refresh, soft-lif training with a soft LIF curve, elman-trec a recurrent network for questions,
-    eqprop equilibrium propagation with spikes, domains the accuracy against the number of codes; all of them take
+    eqprop equilibrium propagation with spikes, domains the accuracy against the number of codes, library the recall of
+    stored codes; all of them take
     `--out`, `--seed` and `--json` alone. mismatch and transfer run many chips on all cores and take `--chips`,
     `--steps`, `--workers` and `--scheduler`.
     """

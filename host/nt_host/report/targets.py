@@ -14,7 +14,9 @@ from nt_host.toml_file import read_schema
 SCHEMA = "nt-targets"
 SCHEMA_VERSION = 1
 SECTION = Section("targets")
-HEAD = "| task | target | measured | domains | experiment | met | blind |\n|---|---|---|---|---|---|---|"
+HEAD = (
+    "| task | target | measured | domains | all weights | experiment | met | blind |\n|---|---|---|---|---|---|---|---|"
+)
 
 
 def _percent(share: float) -> str:
@@ -55,6 +57,14 @@ def _measured(found: Summary, other: Summary | None, recalled: Summary | None) -
     return text
 
 
+def _weights(row: Mapping[str, Any], results: KeptResults) -> str:
+    """Full fine-tuning with the same labels."""
+    if "weights" not in row:
+        return ""
+    found = results.summary(row["weights"], row.get("domain", ""))
+    return _percent(found.after[0]) + (" (1 seed)" if found.seeds == 1 else "")
+
+
 def _cells(row: Mapping[str, Any], results: KeptResults) -> list[str]:
     name, domain = row["result"], row.get("domain", "")
     found = results.summary(name, domain)
@@ -66,6 +76,7 @@ def _cells(row: Mapping[str, Any], results: KeptResults) -> list[str]:
         _target(row),
         _measured(found, other, recalled),
         spread,
+        _weights(row, results),
         f"`{name}`" + (f", {domain}" if domain else ""),
         _met(row, found, other) + (f"; {row['note']}" if "note" in row else ""),
         row["blind"],
@@ -75,8 +86,9 @@ def _cells(row: Mapping[str, Any], results: KeptResults) -> list[str]:
 def targets_table(path: Path) -> str:
     """The table that the file at `path` asks for, of the results beside it.
 
-    Its rows have `task`, `result` (name of a result), `blind` (words), and of `argmax`, `worst` (shares 0..1), `share`
-    and `of` (that share of another result), `domain`, `recalled` and `note` what applies.
+    Its rows have `task`, `result` (name of a result), `blind` (words), and what applies of `argmax` and `worst` (shares
+    0..1), `share` and `of` (that share of another result), `weights` (name of the result of full fine-tuning),
+    `domain`, `recalled` and `note`.
 
     Raises:
         UsageError, VersionMismatchError: as `read_schema` and `KeptResults.summary`.

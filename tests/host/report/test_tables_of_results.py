@@ -51,7 +51,7 @@ def test_a_target_is_met_only_where_the_figures_meet_it(
     folder = tmp_path_factory.mktemp("results")
     keep(folder, "one", after)
     row = f'task = "t"\nresult = "one"\nargmax = {asked}\nworst = {worst}\nblind = "yes"'
-    met = rows_of(targets_table(ask(folder, row)))[0][5]
+    met = rows_of(targets_table(ask(folder, row)))[0][6]
     mean = sum(map(sum, after)) / 6
     lowest = min(sum(column) / 2 for column in zip(*after, strict=True))
     if min(abs(mean - asked), abs(lowest - worst)) > 1e-9:
@@ -64,7 +64,7 @@ def test_a_figure_that_only_rounds_to_its_target_misses_it(tmp_path: Path) -> No
     keep(tmp_path, "close", [[0.98496]])
     row = rows_of(targets_table(ask(tmp_path, 'task = "t"\nresult = "close"\nargmax = 0.985\nblind = "no"')))[0]
     assert row[2] == "98.50"
-    assert row[5] == "**no**"
+    assert row[6] == "**no**"
 
 
 def test_a_share_of_another_result_is_a_target(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_share_of_another_result_is_a_target(tmp_path: Path) -> None:
     keep(tmp_path, "weights", [[0.95]])
     asked = 'task = "t"\nresult = "codes"\nof = "weights"\nshare = {}\nblind = "yes"'
     low, high = (rows_of(targets_table(ask(tmp_path, asked.format(share))))[0] for share in (0.9, 0.96))
-    assert (low[5], high[5]) == ("yes", "**no**")
+    assert (low[6], high[6]) == ("yes", "**no**")
     assert low[2] == "90.00; 95 % of 95.0"
 
 
