@@ -186,7 +186,8 @@ def _run_part(part: Part, folder: Path, seeds: Sequence[int], on_domain: Callabl
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values):.1f}"
+    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{100 * np.mean(values):.1f} ± {100 * spread:.1f}"
 
 
 def _row(domain: str, per_class: int, points: Sequence[Point]) -> tuple[str, ...]:
