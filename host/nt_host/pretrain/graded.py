@@ -31,7 +31,6 @@ from nt_host.pretrain.spec import (
     TrainedNetwork,
     TrainProgress,
 )
-from nt_host.rules.scores import count_slope, score_error
 from nt_model.gain import nominal_gain
 
 FloatArray = NDArray[np.float32]
@@ -39,6 +38,8 @@ FloatArray = NDArray[np.float32]
 ONE_Q8 = 256
 UNIT_GAIN = 4096
 REPORT_EVERY = 50
+SATURATED = 1.33
+"""As in rule `scores`, whose squared error this fit has in float."""
 WEIGHT_QUANTILE = 0.98
 """Quantile of an axis's weights that is scaled to the axis's largest amplitude; the few beyond are clipped."""
 MOMENTUM = 0.9
@@ -98,6 +99,20 @@ def train_graded(
         threshold_q8=folded.reshape(-1).astype(np.int32),
     )
     return TrainedNetwork((layer,), n_classes, len(weight), *accuracy, spec, n_steps=spec.time_steps)
+
+
+def score_error(scores: FloatArray, labels: NDArray[np.integer], lead: float) -> FloatArray:
+    """e of rule `scores`, (B, C), of class scores (B, C) and labels (B,)."""
+    n_classes = scores.shape[1]
+    ahead = scores - scores.mean(axis=1, keepdims=True)
+    wanted = (labels[:, None] == np.arange(n_classes)) - np.float32(1 / n_classes)
+    error: FloatArray = (ahead / max(float(scores.mean()), TINY) - np.float32(lead) * wanted).astype(np.float32)
+    return error
+
+
+def count_slope(ratio: FloatArray) -> FloatArray:
+    """Slope of a neuron's spikes per step by its drive: 1 between silence and a spike at every step."""
+    return ((ratio > 0) & (ratio < SATURATED)).astype(np.float32)
 
 
 def signed_events(events: NDArray[np.uint8]) -> FloatArray:

@@ -1,150 +1,85 @@
-"""Rule `ballot`: gradient descent on the votes of whole classes, for wide output populations and switch neurons.
+"""Rule `ballot`: descent on the votes of whole classes, for wide output populations and switch neurons; whole numbers.
 
-The votes v_c of a class are the spikes that its P_c output neurons showed on the chip, per time step:
+The error e_c of a class's votes is that of `election`. Classes are judged as a whole, so that neurons of one class may
+share the work; a per-neuron loss (`dmn`, `surrogate`) asks each of them to know the class alone.
 
-    z_c = slope * (v_c - P_c / 2) / sqrt(P_c)
-    e_c = (softmax(z)_c - y_c + half_weight / C * (1 or C / 3 for the label) * (sigmoid(z_c) - y_c)) * dz_c/dv_c
-
-The softmax asks for argmax, the sigmoid for strict accuracy: half the population of the label, of no other class. An
-error below 1 % asks for nothing. Classes are judged as a whole, so that neurons of one class may share the work; a
-per-neuron loss (`dmn`, `surrogate`) asks each of them to know the class alone.
-
-- A switch (see `switches`) has a latent state a, -1..1, active for a >= 0: dL/da = sum over the batch of e_c s x_j,
-  whatever a is: the straight-through estimator of binary weights (Courbariaux et al. 2015, arXiv:1511.00363; Bengio et
-  al. 2013, arXiv:1308.3432). Where its state flips, its code goes to the gain g* times or over exp(swing).
-- Any other neuron moves the logarithm of its gain, by the window on estimated membranes of rule `surrogate`.
+- A switch (see `switches`) has a latent state a, -1..1 in Q24, active for a >= 0: dL/da = sum over the batch of
+  e_c s x_j, whatever a is: the straight-through estimator of binary weights (Courbariaux et al. 2015, arXiv:1511.00363;
+  Bengio et al. 2013, arXiv:1308.3432). Where its state flips, its code goes to the gain g* times or over exp(swing).
+- Any other neuron moves the logarithm of its gain, by the window of rule `surrogate` on the drives of
+  `integer_estimate`.
 - The error of a hidden spike is e_c times the readout that the active switches amount to.
 
-Adam (Kingma and Ba 2015, arXiv:1412.6980), with a cosine rate, on states and log gains alike. Floats, on the host:
-three of 8 bytes per code; codes alone go to the chip.
+Gradients are means over the batch in Q21 within +-2^26; states and log gains move by `normalised_descent`. Whole
+numbers in 20 bytes per code, the same on every machine; codes alone go to the chip.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import (
-    ByteArray,
-    Observation,
-    RuleEntry,
-    RuleState,
-    register,
-    require_positive,
-    require_share,
-    taken,
-)
-from nt_host.rules.estimate import (
-    FloatArray,
-    FloatLayer,
-    drives,
-    layer_inputs,
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_host.rules.descent_settings import DescentSettings
+from nt_host.rules.election import ERROR_BITS as VOTE_BITS
+from nt_host.rules.election import Election
+from nt_host.rules.exact import LOG2_E, ExactProduct, Int64Array, divided, saturated
+from nt_host.rules.integer_estimate import (
+    ERROR_BITS,
+    GRADIENT_BITS,
+    UNIT_GAIN_LOG_Q24,
+    IntegerLayer,
+    carried_down,
+    gains_q12,
+    gated,
+    integer_layers,
+    layer_events,
+    log_gain_table_q24,
+    mean_gradient,
     nearest_codes,
-    nominal_log_gain,
-    per_code,
+    of_neurons,
+    sum_of,
+    window_slope,
 )
-from nt_host.rules.gain_descent import gain_parts, window_gate
+from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24
 from nt_host.rules.switches import SwitchBoard
-from nt_model.errors import UsageError
 from nt_model.image import Image
 
-TINY = 1e-8
-LEAST_ERROR = 0.01
-LABEL_WEIGHT_SHARE = 3.0
-START_STATE = 0.15
-Parts = list[tuple[NDArray[np.floating], NDArray[np.floating] | None]]
+ONE_Q24 = 1 << 24
+START_STATE_Q24 = 2516582
+"""0.15: how sure of its state a switch begins."""
 
 
 @dataclass(frozen=True)
-class BallotSettings:
-    """Settings of rule `ballot`.
+class BallotSettings(DescentSettings):
+    """Settings of rule `ballot`: those of the family, and its own.
 
     Attributes:
-        steps: updates that the cosine rate is planned for; later updates run at the smallest rate.
-        rate: first step of a log gain, per update.
         rate_switch: first step of a switch's state, per update.
-        end_share: smallest rate as a share of the first.
-        window: half width of the surrogate derivative, in thresholds.
         slope: steepness of the vote, per square root of a population.
         half_weight: weight of the logistic loss at half the population; small for argmax alone.
-        swing: distance of a switch's log gain from where it turns, both ways.
-        momentum: decay of the mean gradient.
-        memory: decay of the mean squared gradient.
-        code_min: lowest code that the rule writes.
-        code_max: highest code that the rule writes.
+        swing: distance of a switch's log gain (natural) from where it turns, both ways.
     """
 
-    steps: int = 300
     rate: float = 0.02
     rate_switch: float = 0.04
-    end_share: float = 0.05
-    window: float = 0.67
     slope: float = 6.0
     half_weight: float = 0.5
     swing: float = 0.35
-    momentum: float = 0.9
-    memory: float = 0.99
-    code_min: int = 0
-    code_max: int = 255
 
     def __post_init__(self) -> None:
-        require_positive(
-            steps=self.steps,
-            rate=self.rate,
-            rate_switch=self.rate_switch,
-            window=self.window,
-            slope=self.slope,
-            half_weight=self.half_weight,
-            swing=self.swing,
-        )
-        require_share(end_share=self.end_share)
-        for name, decay in (("momentum", self.momentum), ("memory", self.memory)):
-            if not 0 <= decay < 1:
-                raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{decay!r}")
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
-
-
-class Election:
-    """Class votes of an image's output spikes, and the error that a label makes of them."""
-
-    def __init__(self, readout_class: NDArray[np.uint16], n_classes: int, settings: BallotSettings) -> None:
-        population = np.bincount(readout_class, minlength=n_classes)
-        self._member = (readout_class[:, None] == np.arange(n_classes)).astype(np.float32)
-        self._half = (population / 2).astype(np.float32)
-        self._scale = (settings.slope / np.sqrt(population)).astype(np.float32)
-        self._settings = settings
-
-    def votes(self, spikes: FloatArray) -> FloatArray:
-        """Votes (B, C) of output spikes (B, N_out)."""
-        return np.asarray(spikes @ self._member, np.float32)
-
-    def error(self, votes: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
-        """Derivative of the loss by the votes, (B, C), as a mean over the batch."""
-        n_classes = votes.shape[1]
-        score = (votes - self._half) * self._scale
-        wanted = labels[:, None] == np.arange(n_classes)
-        share = np.exp(score - score.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        firing = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
-        weight = np.where(wanted, max(1.0, n_classes / LABEL_WEIGHT_SHARE), 1.0) / n_classes
-        error = _heeded(share - wanted) + self._settings.half_weight * weight * _heeded(firing - wanted)
-        return np.asarray(error * self._scale / len(votes), np.float32)
-
-
-def _heeded(error: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.where(np.abs(error) < LEAST_ERROR, 0, error)
+        super().__post_init__()
+        require_positive(rate_switch=self.rate_switch, slope=self.slope, half_weight=self.half_weight, swing=self.swing)
 
 
 class BallotRule:
-    """State: per code its latent (state of a switch, else log gain) and Adam's two running means, the codes last
-    written, and the update count."""
+    """State: that of the normalised descent, whose position is the state of a switch, else a log gain; and the codes
+    last written."""
 
     name = "ballot"
     dither: Dither | None = None
@@ -152,122 +87,98 @@ class BallotRule:
 
     def __init__(self, image: Image, codes: ByteArray, settings: BallotSettings) -> None:
         self._image, self._settings = image, settings
-        self._table = nominal_log_gain(image)
+        self._table = log_gain_table_q24(image)
         self._board = board = SwitchBoard.of(image)
-        self._election = Election(image.readout_class, image.n_classes, settings)
-        self._hidden = tuple(FloatLayer.of(layer) for layer in image.layers[:-1])
+        self._election = Election(
+            image.readout_class,
+            image.n_classes,
+            image.n_steps,
+            slope=settings.slope,
+            half_weight=settings.half_weight,
+        )
+        layers = integer_layers(image)
+        self._hidden = layers[:-1]
         self._plain = np.setdiff1d(np.arange(image.layers[-1].n_neurons), board.neuron)
-        self._voters = _voters(image, self._plain)
-        self._rates = np.full(image.n_codes, settings.rate)
-        self._rates[board.code] = settings.rate_switch
-        self._latent = self._table[codes]
-        self._latent[board.code] = np.where(self._active(codes), START_STATE, -START_STATE)
+        self._voters = self._voters_of(layers[-1])
+        self._slope = window_slope(settings.window)
+        self._turned = self._turned_codes()
+        rates = np.full(image.n_codes, log_rate_q24(settings.rate))
+        rates[board.code] = max(1, round(settings.rate_switch * ONE_Q24))
+        start = self._table[codes]
+        start[board.code] = np.where(self._active(codes), START_STATE_Q24, -START_STATE_Q24)
+        self._low = np.full(image.n_codes, self._table[settings.code_min])
+        self._high = np.full(image.n_codes, self._table[settings.code_max])
+        self._low[board.code], self._high[board.code] = -ONE_Q24, ONE_Q24
+        self._descent = NormalisedDescent(start, rates, settings)
         self._codes = codes.copy()
-        self._mean = np.zeros(image.n_codes, np.float64)
-        self._square = np.zeros(image.n_codes, np.float64)
-        self._count = np.zeros(1, np.int64)
+
+    def _voters_of(self, last: IntegerLayer) -> IntegerLayer | None:
+        """The output neurons that are no switches; None where all are."""
+        if not len(self._plain):
+            return None
+        if len(self._plain) == self._image.layers[-1].n_neurons:
+            return last
+        return IntegerLayer.of(of_neurons(self._image.layers[-1], self._plain), last.steps, last.event_limit)
+
+    def _turned_codes(self) -> tuple[ByteArray, ByteArray]:
+        """Codes (K,) that turn each switch off and on, nominally."""
+        swing = round(self._settings.swing * LOG2_E * ONE_Q24)
+        turn = self._board.log_turn_q24 - UNIT_GAIN_LOG_Q24
+        return nearest_codes(turn - swing, self._table), nearest_codes(turn + swing, self._table)
 
     def _active(self, codes: ByteArray) -> NDArray[np.bool_]:
         """States (K,) that the switches have at ``codes``, nominally."""
-        return np.asarray(self._table[codes[self._board.code]] >= self._board.log_turn, np.bool_)
+        return np.asarray(gains_q12(self._image, codes)[self._board.code] >= self._board.least_gain_q12, np.bool_)
 
     def update(self, observation: Observation) -> ByteArray:
-        """One Adam step on the batch; see ``Rule.update``."""
-        gradient = self._gradient(observation)
-        settings = self._settings
-        self._count += 1
-        count = int(self._count[0])
-        self._mean = settings.momentum * self._mean + (1 - settings.momentum) * gradient
-        self._square = settings.memory * self._square + (1 - settings.memory) * gradient**2
-        mean = self._mean / (1 - settings.momentum**count)
-        square = self._square / (1 - settings.memory**count)
-        share = 0.5 * (1 + math.cos(math.pi * min(count, settings.steps) / settings.steps))
-        moved = self._latent - self._rates * max(settings.end_share, share) * mean / (np.sqrt(square) + TINY)
-        low, high = self._table[settings.code_min], self._table[settings.code_max]
-        switches = self._board.code
-        self._latent = np.clip(moved, low, high)
-        self._latent[switches] = np.clip(moved[switches], -1, 1)
-        self._codes = self._next_codes()
+        """One step on the batch; see ``Rule.update``."""
+        latent = self._descent.move(self._gradient(observation), self._low, self._high)
+        settings, board = self._settings, self._board
+        codes = nearest_codes(latent, self._table)
+        active = latent[board.code] >= 0
+        turned = np.where(active, self._turned[1], self._turned[0])
+        codes[board.code] = np.where(active == self._active(self._codes), self._codes[board.code], turned)
+        # Where codes share a gain, the nearest one may lie beyond the limit.
+        self._codes = np.clip(codes, settings.code_min, settings.code_max)
         return self._codes.copy()
 
-    def _next_codes(self) -> ByteArray:
-        settings, board = self._settings, self._board
-        codes = nearest_codes(self._latent, self._table)
-        active = self._latent[board.code] >= 0
-        kept = self._codes[board.code]
-        turned = nearest_codes(board.log_turn + np.where(active, settings.swing, -settings.swing), self._table)
-        codes[board.code] = np.where(active == self._active(self._codes), kept, turned)
-        # Where codes share a gain, the nearest one may lie beyond the limit.
-        return np.clip(codes, settings.code_min, settings.code_max)
-
-    def _gradient(self, observation: Observation) -> NDArray[np.float64]:
-        """Loss by latent, (n_codes,), mean over the batch."""
+    def _gradient(self, observation: Observation) -> Int64Array:
+        """Loss by latent, (n_codes,) Q21."""
         # The codes are rounded; the gradient belongs to the gains that the chip really ran at.
-        gain = np.exp(self._table[observation.codes]).astype(np.float32)
-        inputs = layer_inputs(self._image, observation)
-        estimated = drives(self._hidden, inputs[:-1], gain)
-        spikes = observation.plain[-1].astype(np.float32) / np.float32(self._image.n_steps)
-        error = self._election.error(self._election.votes(spikes), observation.labels)
-        layers, parts = list(self._hidden), []
-        below = error @ self._board.readout(self._active(observation.codes))
+        gain = gains_q12(self._image, observation.codes)
+        events, batch, steps = layer_events(observation), len(observation.labels), self._image.n_steps
+        error = self._election.error(self._election.votes(observation.plain[-1]), observation.labels)
+        below = ExactProduct(self._board.readout(self._active(observation.codes)), 1 << VOTE_BITS)(error)
+        total = np.zeros(self._image.n_codes, np.int64)
         if self._voters is not None:
-            layers.append(self._voters)
-            (voted,) = drives((self._voters,), inputs[-1:], gain)
-            mine = error[:, self._image.readout_class[self._plain]] * window_gate(voted.total, self._settings.window)
-            parts.append(gain_parts(mine, voted))
+            voted = self._voters.drive(events[-1], gain)
+            mine = gated(error[:, self._image.readout_class[self._plain]], self._slope(sum_of(voted)))
+            total += carried_down((self._voters,), (voted,), mine, gain, self._slope)
             below = below + self._voters.back(mine, gain)
-        parts = self._hidden_parts(below, estimated, gain) + parts
-        total = per_code(self._image.n_codes, tuple(layers), parts)
-        total[self._board.code] = self._board.gradient(error, inputs[-1])
-        return total
-
-    def _hidden_parts(self, below: FloatArray, estimated: tuple[Any, ...], gain: FloatArray) -> Parts:
-        """Gradients by the log gains of the hidden layers, for the error ``below`` (B, M) of the last one's spikes."""
-        parts: Parts = []
-        for layer, drive in zip(reversed(self._hidden), reversed(estimated), strict=True):
-            error = below * window_gate(drive.total, self._settings.window)
-            parts.insert(0, gain_parts(error, drive))
-            below = layer.back(error, gain)
-        return parts
+        if self._hidden:
+            drives = tuple(layer.drive(each, gain) for layer, each in zip(self._hidden, events[:-1], strict=True))
+            last = gated(saturated(below, ERROR_BITS), self._slope(sum_of(drives[-1])))
+            total += carried_down(self._hidden, drives, last, gain, self._slope)
+        gradient = mean_gradient(total, batch)
+        switched = self._board.gradient(error, events[-1], steps if self._hidden else 255)
+        gradient[self._board.code] = saturated(divided(switched << 6, max(1, batch * steps)), GRADIENT_BITS)
+        return gradient
 
     def state(self) -> RuleState:
         """See ``Rule.state``."""
-        return {
-            "latent": self._latent.copy(),
-            "codes": self._codes.copy(),
-            "mean": self._mean.copy(),
-            "square": self._square.copy(),
-            "count": self._count.copy(),
-        }
+        return {**self._descent.state(), "codes": self._codes.copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """See ``Rule.restore``."""
-        latent, codes = taken(state, "latent", self._latent), taken(state, "codes", self._codes)
-        mean, square = taken(state, "mean", self._mean), taken(state, "square", self._square)
-        self._count = taken(state, "count", self._count)
-        self._latent, self._codes, self._mean, self._square = latent, codes, mean, square
-
-
-def _voters(image: Image, plain: NDArray[np.int64]) -> FloatLayer | None:
-    """The output neurons that are no switches; None where all are."""
-    if not len(plain):
-        return None
-    layer = image.layers[-1]
-    return FloatLayer.of(
-        replace(
-            layer,
-            weight=layer.weight[plain],
-            bias=layer.bias[plain],
-            threshold_q8=layer.threshold_q8[plain],
-            domain=layer.domain[plain],
-        )
-    )
+        codes = taken(state, "codes", self._codes)
+        self._descent.restore(state)
+        self._codes = codes
 
 
 register(
     RuleEntry(
         name="ballot",
-        summary="Adam on the votes of whole classes; codes of switch neurons as binary weights (host loop)",
+        summary="votes of whole classes; codes of switch neurons as binary weights; integers only (host loop)",
         settings_type=BallotSettings,
         build=BallotRule,
     )

@@ -173,3 +173,16 @@ def require_share(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value <= 1:
             raise UsageError(f"rule setting '{name}' lies outside 0 < share <= 1", evidence=f"{value!r}")
+
+
+def require_decay(**values: float) -> None:
+    """UsageError for the first setting that is no decay of a running mean, 0 <= decay < 1."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{value!r}")
+
+
+def require_code_range(code_min: int, code_max: int) -> None:
+    """UsageError unless both are codes and the first is not the larger one."""
+    if not 0 <= code_min <= code_max <= 255:
+        raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")

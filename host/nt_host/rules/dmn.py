@@ -18,6 +18,7 @@ from nt_host.rules.base import (
     Observation,
     RuleEntry,
     register,
+    require_code_range,
     require_positive,
     require_share,
 )
@@ -61,8 +62,7 @@ class DmnSettings:
         require_share(end_share=self.end_share)
         if not 1 <= round(self.rate_code * learn.ONE_Q8) <= RATE_MAX_Q8:
             raise UsageError("rule setting 'rate_code' lies outside 1/256..127.99", evidence=f"{self.rate_code!r}")
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+        require_code_range(self.code_min, self.code_max)
         for name in ("hidden_dither_code", "output_dither_code", "max_move_code"):
             if not 1 <= getattr(self, name) <= 127:
                 raise UsageError(f"rule setting '{name}' lies outside 1..127", evidence=f"{getattr(self, name)!r}")

@@ -9,60 +9,18 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import (
-    ByteArray,
-    Observation,
-    RuleState,
-    require_positive,
-    require_share,
-    taken,
-)
+from nt_host.rules.base import ByteArray, Observation, RuleState, taken
+from nt_host.rules.descent_settings import DescentSettings
 from nt_host.rules.estimate import Drive, FloatArray, float_layers, nearest_codes, nominal_log_gain
-from nt_model.errors import UsageError
 from nt_model.image import Image
 
 TINY = 1e-8
-
-
-@dataclass(frozen=True)
-class DescentSettings:
-    """Settings that all rules of this family have.
-
-    Attributes:
-        steps: updates that the cosine rate is planned for; later updates run at the smallest rate.
-        rate: first step of a log gain, per update.
-        end_share: smallest rate as a share of the first.
-        window: half width of the surrogate derivative of a one-step neuron, in thresholds.
-        momentum: decay of the mean gradient.
-        memory: decay of the mean squared gradient.
-        code_min: lowest code that the rule writes.
-        code_max: highest code that the rule writes.
-    """
-
-    steps: int = 300
-    rate: float = 0.03
-    end_share: float = 0.05
-    window: float = 0.67
-    momentum: float = 0.9
-    memory: float = 0.99
-    code_min: int = 0
-    code_max: int = 255
-
-    def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate=self.rate, window=self.window)
-        require_share(end_share=self.end_share)
-        for name, decay in (("momentum", self.momentum), ("memory", self.memory)):
-            if not 0 <= decay < 1:
-                raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{decay!r}")
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
 
 
 class GainDescent(ABC):

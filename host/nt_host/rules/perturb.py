@@ -33,6 +33,8 @@ from nt_host.rules.base import (
     RuleEntry,
     RuleState,
     register,
+    require_code_range,
+    require_decay,
     require_positive,
     require_share,
     taken,
@@ -72,13 +74,10 @@ class PerturbSettings:
     def __post_init__(self) -> None:
         require_positive(steps=self.steps, rate_code=self.rate_code)
         require_share(end_share=self.end_share)
-        for name, decay in (("momentum", self.momentum), ("memory", self.memory)):
-            if not 0 <= decay < 1:
-                raise UsageError(f"rule setting '{name}' lies outside 0 <= decay < 1", evidence=f"{decay!r}")
+        require_decay(momentum=self.momentum, memory=self.memory)
         if not 1 <= self.reach_code <= 127:
             raise UsageError("rule setting 'reach_code' lies outside 1..127", evidence=f"{self.reach_code!r}")
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+        require_code_range(self.code_min, self.code_max)
         if self.seed < 0:
             raise UsageError("rule setting 'seed' is below 0", evidence=f"{self.seed!r}")
 

@@ -19,10 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleState, require_positive, require_share, taken
+from nt_host.rules.base import (
+    ByteArray,
+    Observation,
+    RuleState,
+    require_code_range,
+    require_positive,
+    require_share,
+    taken,
+)
 from nt_host.rules.estimate import FloatArray, drives, float_layers, layer_inputs, nominal_log_gain, per_code
 from nt_host.rules.gain_descent import gain_parts, window_gate
-from nt_model.errors import UsageError
 from nt_model.image import Image
 
 TINY = 1e-12
@@ -51,8 +58,7 @@ class PlainErrorSettings:
     def __post_init__(self) -> None:
         require_positive(steps=self.steps, rate_code=self.rate_code, window=self.window)
         require_share(end_share=self.end_share)
-        if not 0 <= self.code_min <= self.code_max <= 255:
-            raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+        require_code_range(self.code_min, self.code_max)
 
 
 @dataclass(frozen=True)

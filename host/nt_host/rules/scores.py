@@ -1,35 +1,55 @@
-"""Rule `scores`: squared error of the class scores, for networks whose neurons count to more than one.
+"""Rule `scores`: squared error of the class scores, for networks whose neurons count to more than one; whole numbers.
 
 Over T steps a neuron under a constant drive of r thresholds per step spikes about r T times, so a class score is about
 a sum of gain times drive: linear in the gains of its population, which are then its weights. Such a readout is fitted
 by least squares, as a linear discriminant is (the two agree up to scale: Duda, Hart and Stork 2001, section 5.8.2):
 
-    s_c    = spikes of class c per output neuron, as the chip showed them; s = their mean over classes and batch
-    e_c    = (s_c - mean over classes of s_c) / s - lead * ([c is the label] - 1 / C)
-    r      = drive over threshold, estimated at nominal gains; the slope of the count is 1 where 0 < r < SATURATED, and
-             above, where the neuron cannot count more but less, for e_c > 0
-    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds)
+    s_c    = spikes of class c per output neuron, as the chip showed them, Q12; s = their mean over classes and batch
+    e_c    = (s_c - mean over classes of s_c) / s - lead * ([c is the label] - 1 / C), Q15, within +-2^30
+    r      = drive over threshold, estimated at nominal gains, Q12 (`integer_estimate`); the slope of the count is 1
+             where 0 < r < SATURATED, and above, where the neuron cannot count more but less, for e_c > 0
+    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds), Q21
     e_low  = back(e * slope) * slope of the neuron below: as above for T > 1, the window of ``surrogate`` for T = 1
 
-followed by Adam with a cosine rate (``gain_descent``) along G. Only differences between classes count: what all
-classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried and left out.
+followed by the normalised descent of the log gains (`normalised_descent`) along G. Only differences between classes
+count: what all classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried
+and left out. Every division is of whole numbers, rounded to the nearest; the same spikes give the same codes anywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
-from nt_host.rules.estimate import FloatArray, drives, layer_inputs, per_code
-from nt_host.rules.gain_descent import TINY, DescentSettings, GainDescent, gain_parts, window_gate
+from nt_hil.chip import Dither
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive
+from nt_host.rules.descent_settings import DescentSettings
+from nt_host.rules.exact import ExactProduct, Int64Array, divided, saturated
+from nt_host.rules.integer_estimate import (
+    ERROR_BITS,
+    ONE_Q12,
+    carried_down,
+    gains_q12,
+    integer_layers,
+    layer_events,
+    log_gain_table_q24,
+    mean_gradient,
+    nearest_codes,
+    sum_of,
+    window_slope,
+)
+from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24
 from nt_model.image import Image
 
-SATURATED = 1.33
-"""Drive beyond which a neuron counts as spiking at every step whatever its gain; above 1, since mismatch may make
-the estimate too high."""
+SATURATED_Q12 = 5448
+"""Drive (1.33) beyond which a neuron counts as spiking at every step whatever its gain; above 1, since mismatch may
+make the estimate too high."""
+SCORE_FRACTION = 12
+ONE_Q15 = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -45,56 +65,76 @@ class ScoresSettings(DescentSettings):
         require_positive(lead=self.lead)
 
 
-def score_error(scores: FloatArray, labels: NDArray[np.integer], lead: float) -> FloatArray:
-    """e, (B, C), of class scores (B, C) and labels (B,); without the scores' part where nothing spikes."""
-    n_classes = scores.shape[1]
-    ahead = scores - scores.mean(axis=1, keepdims=True)
-    wanted = (labels[:, None] == np.arange(n_classes)) - np.float32(1 / n_classes)
-    error: FloatArray = (ahead / max(float(scores.mean()), TINY) - np.float32(lead) * wanted).astype(np.float32)
-    return error
+def score_error_q15(scores_q12: Int64Array, labels: NDArray[np.integer], lead_q15: int) -> Int64Array:
+    """e, (B, C) Q15, of class scores (B, C) Q12, below 2^20, and labels (B,); without the scores' part where nothing
+    spikes."""
+    batch, n_classes = scores_q12.shape
+    total = scores_q12.sum(axis=1, keepdims=True)
+    ahead = n_classes * scores_q12 - total
+    everything = int(total.sum())
+    error = divided(ahead * (batch << 15), everything) if everything else np.zeros_like(ahead)
+    wanted = n_classes * (labels[:, None] == np.arange(n_classes)) - 1
+    return saturated(error - divided(wanted * lead_q15, n_classes), ERROR_BITS)
 
 
-def count_slope(ratio: FloatArray) -> FloatArray:
+def count_slope_q12(ratio_q12: Int64Array) -> Int64Array:
     """Slope of a neuron's spikes per step by its drive, (B, N): 1 between silence and a spike at every step."""
-    return ((ratio > 0) & (ratio < SATURATED)).astype(np.float32)
+    return np.where((ratio_q12 > 0) & (ratio_q12 < SATURATED_Q12), ONE_Q12, 0)
 
 
-class ScoresRule(GainDescent):
-    """The family's state; the squared error of the class scores."""
+class ScoresRule:
+    """State: that of the normalised descent, whose positions are log gains."""
 
     name = "scores"
+    dither: Dither | None = None
+    hidden_spikes = True
 
     def __init__(self, image: Image, codes: ByteArray, settings: ScoresSettings) -> None:
-        super().__init__(image, codes, settings)
-        self._settings = settings
-        one_hot = image.readout_class[:, None] == np.arange(image.n_classes)
+        self._image, self._settings = image, settings
+        self._layers = integer_layers(image)
+        self._table = log_gain_table_q24(image)
+        one_hot = (image.readout_class[:, None] == np.arange(image.n_classes)).astype(np.int64)
+        self._spikes_of = ExactProduct(one_hot, 255)
         # A class may lack neurons; it then has no score to be wrong.
-        self._share: FloatArray = (one_hot / np.maximum(one_hot.sum(axis=0), 1)).astype(np.float32)
-        self._of_class: FloatArray = one_hot.astype(np.float32)
+        self._size = np.maximum(one_hot.sum(axis=0), 1)
+        self._lead_q15 = max(1, round(settings.lead * ONE_Q15))
+        self._slope = count_slope_q12 if image.n_steps > 1 else window_slope(settings.window)
+        rate = np.full(image.n_codes, log_rate_q24(settings.rate))
+        self._descent = NormalisedDescent(self._table[codes], rate, settings)
 
-    def _gradient(self, observation: Observation) -> NDArray[np.float64]:
-        gain = self._gains(observation.codes)
-        estimated = drives(self._layers, layer_inputs(self._image, observation), gain)
-        scores = observation.plain[-1].astype(np.float32) @ self._share
-        of_class = score_error(scores, observation.labels, self._settings.lead)
-        of_class /= np.float32(max(1, len(observation.labels)))
-        error: FloatArray = of_class @ self._of_class.T
-        error *= np.maximum(count_slope(estimated[-1].total), (error > 0) & (estimated[-1].total > 0))
-        parts: list[tuple[NDArray[np.floating], NDArray[np.floating] | None]] = []
-        for index in range(len(self._layers) - 1, -1, -1):
-            parts.insert(0, gain_parts(error, estimated[index]))
-            if index > 0:
-                error = self._layers[index].back(error, gain) * self._hidden_slope(estimated[index - 1].total)
-        return per_code(self._image.n_codes, self._layers, parts)
+    def update(self, observation: Observation) -> ByteArray:
+        """One step on the batch; see ``Rule.update``."""
+        settings = self._settings
+        low, high = self._table[settings.code_min], self._table[settings.code_max]
+        position = self._descent.move(self._gradient(observation), low, high)
+        # Where codes share a gain, the nearest one may lie beyond the limit.
+        return np.clip(nearest_codes(position, self._table), settings.code_min, settings.code_max)
 
-    def _hidden_slope(self, ratio: FloatArray) -> FloatArray:
-        return count_slope(ratio) if self._image.n_steps > 1 else window_gate(ratio, self._settings.window)
+    def _gradient(self, observation: Observation) -> Int64Array:
+        """dL/dlog g per code, (n_codes,) Q21."""
+        gain = gains_q12(self._image, observation.codes)
+        events = layer_events(observation)
+        drives = tuple(layer.drive(each, gain) for layer, each in zip(self._layers, events, strict=True))
+        scores = (self._spikes_of(observation.plain[-1]) << SCORE_FRACTION) // self._size
+        error = score_error_q15(scores, observation.labels, self._lead_q15)[:, self._image.readout_class]
+        ratio = sum_of(drives[-1])
+        error *= (ratio > 0) & ((ratio < SATURATED_Q12) | (error > 0))
+        total = carried_down(self._layers, drives, error, gain, self._slope)
+        return mean_gradient(total, len(observation.labels))
+
+    def state(self) -> RuleState:
+        """See ``Rule.state``."""
+        return self._descent.state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See ``Rule.restore``."""
+        self._descent.restore(state)
 
 
 register(
     RuleEntry(
         name="scores",
-        summary="Adam on log gains; squared error of class scores, for networks of several time steps (host loop)",
+        summary="squared error of class scores, for networks of several time steps; integers only (host loop)",
         settings_type=ScoresSettings,
         build=ScoresRule,
     )

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
+from nt_host.rules.descent_settings import DescentSettings
 from nt_host.rules.estimate import FloatArray, drives, layer_inputs, per_code
-from nt_host.rules.gain_descent import DescentSettings, GainDescent, gain_parts, window_gate
+from nt_host.rules.gain_descent import GainDescent, gain_parts, window_gate
 from nt_model.image import Image
 
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nt_host.rules.exact import ExactProduct, Int64Array, log2_q24
 from nt_model.image import Image
 
-ONE_Q8 = 256.0
-Int64Array = NDArray[np.int64]
+GAIN_OVER_Q8 = 16
+"""A threshold in Q23.8 times this, over a weight, is a gain in Q4.12."""
 BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class SwitchBoard:
         code: (K,) int64, index of its code, which no other neuron has.
         source: (K,) int64, the input that it reads.
         sign: (K,) int64, 1 voting, -1 vetoing.
-        log_turn: (K,) float64, natural logarithm of g*.
+        least_gain_q12: (K,) int64, lowest gain at which it is active: g* in Q4.12, rounded up.
+        log_turn_q24: (K,) int64, binary logarithm of g* * 4096, Q24.
         cell: (K,) int64, class * inputs + source.
         shape: (classes, inputs).
     """
@@ -43,7 +44,8 @@ class SwitchBoard:
     code: Int64Array
     source: Int64Array
     sign: Int64Array
-    log_turn: NDArray[np.float64]
+    least_gain_q12: Int64Array
+    log_turn_q24: Int64Array
     cell: Int64Array
     shape: tuple[int, int]
 
@@ -59,21 +61,25 @@ class SwitchBoard:
         found &= np.sign(weight) == np.sign(layer.threshold_q8)
         neuron = np.flatnonzero(found).astype(np.int64)
         source = np.abs(layer.weight[neuron]).argmax(axis=1).astype(np.int64)
-        turn = layer.threshold_q8[neuron] / (ONE_Q8 * weight[neuron])
+        size = np.abs(weight[neuron])
+        turn = GAIN_OVER_Q8 * np.abs(layer.threshold_q8[neuron].astype(np.int64))
+        log_turn = log2_q24(turn) - log2_q24(size)
         cell = image.readout_class[neuron].astype(np.int64) * layer.n_inputs + source
         shape = (image.n_classes, layer.n_inputs)
-        return cls(neuron, domain[neuron, 0], source, np.sign(weight[neuron]), np.log(turn), cell, shape)
+        sign = np.sign(weight[neuron])
+        return cls(neuron, domain[neuron, 0], source, sign, -(-turn // size), log_turn, cell, shape)
 
-    def readout(self, active: BoolArray) -> FloatArray:
+    def readout(self, active: BoolArray) -> Int64Array:
         """Weights (classes, inputs) of the linear readout that the states ``active`` (K,) amount to."""
-        weights = np.bincount(self.cell, weights=self.sign * active, minlength=self.shape[0] * self.shape[1])
-        return weights.reshape(self.shape).astype(np.float32)
+        weights = np.zeros(self.shape[0] * self.shape[1], np.int64)
+        np.add.at(weights, self.cell, self.sign * active)
+        return weights.reshape(self.shape)
 
-    def gradient(self, error: FloatArray, spikes: FloatArray) -> NDArray[np.float64]:
+    def gradient(self, error: Int64Array, spikes: NDArray[np.integer], limit: int) -> Int64Array:
         """Derivative (K,) by each state of a loss whose derivative by the class's votes is ``error`` (B, classes), for
-        input ``spikes`` (B, inputs)."""
-        by_cell: FloatArray = error.T @ spikes
-        return np.asarray(self.sign * by_cell.reshape(-1)[self.cell], np.float64)
+        input ``spikes`` (B, inputs), each at most ``limit``."""
+        by_cell = ExactProduct(error, limit)(spikes.T).T
+        return self.sign * by_cell.reshape(-1)[self.cell]
 
 
 def _codes_of(domain: NDArray[np.uint16]) -> Int64Array:
