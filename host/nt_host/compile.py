@@ -6,6 +6,7 @@ the largest weight is 7, which leaves every spike of a one-step network where it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from nt_host.pretrain.encode import CountEncoder
 from nt_host.pretrain.spec import TrainedNetwork
+from nt_host.readout import SHARE_KEY
 from nt_model.errors import UsageError
 from nt_model.gain import nominal_gain
 from nt_model.image import WEIGHT_MAX, EncoderSpec, Image, Layer, own_domains
@@ -138,7 +140,8 @@ def encoder_of(encoder: CountEncoder) -> EncoderSpec:
 
 def compile_trained(network: TrainedNetwork, encoder: CountEncoder, metadata: Mapping[str, str] | None = None) -> Image:
     """Compile a pretrained network and its encoder; raises as `compile_network`."""
+    text = dict(metadata or {})
+    if network.firing_share_q12:
+        text[SHARE_KEY] = json.dumps(network.firing_share_q12)
     layers = [NetworkLayer(layer.weight, layer.bias, layer.threshold_q8) for layer in network.layers]
-    return compile_network(
-        layers, network.readout_class, encoder_of(encoder), n_steps=network.n_steps, metadata=metadata
-    )
+    return compile_network(layers, network.readout_class, encoder_of(encoder), n_steps=network.n_steps, metadata=text)

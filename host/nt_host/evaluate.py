@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import Capability, Chip, ChipInfo, Readout, Response
 from nt_host.encode import encode
-from nt_host.readout import Accuracy, accuracy
+from nt_host.readout import Accuracy, image_accuracy
 from nt_host.tasks.dataset import Dataset
 from nt_model.energy import Activity, activity_of
 from nt_model.errors import UsageError
@@ -58,7 +58,7 @@ def encoded(image: Image, dataset: Dataset) -> NDArray[np.uint8]:
 def evaluate_events(chip: Chip, image: Image, x: NDArray[np.uint8], labels: NDArray[np.int64]) -> Accuracy:
     """Both accuracies of the chip at its present codes on events `x` with `labels` (n,)."""
     response = chip.present(x, plain_readout(chip.info))
-    return accuracy(image.readout_class, response.plain[-1], labels, response.membrane_q8)
+    return image_accuracy(image, response.plain[-1], labels, response.membrane_q8)
 
 
 def _joined(parts: tuple[Response, Response]) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
@@ -82,7 +82,7 @@ def evaluate_with_activity(
         counts, membrane_q8 = first.plain[-1], first.membrane_q8
     else:
         counts, membrane_q8 = _joined((first, chip.present(x[ACTIVITY_SAMPLES:], readout)))
-    return accuracy(image.readout_class, counts, labels, membrane_q8), activity
+    return image_accuracy(image, counts, labels, membrane_q8), activity
 
 
 def evaluate(chip: Chip, image: Image, dataset: Dataset) -> Accuracy:

@@ -31,7 +31,7 @@ from nt_host.evaluate import plain_readout
 from nt_host.move_codes import move_codes
 from nt_host.power.budget import BudgetedChip, PowerBudget
 from nt_host.power.silent import ActivityWatch, parked_codes, silent_domains
-from nt_host.readout import Accuracy, accuracy
+from nt_host.readout import Accuracy, image_accuracy
 from nt_host.rules.base import taken
 from nt_host.tasks.split import hold_out
 from nt_model.errors import UsageError
@@ -120,7 +120,7 @@ class _Run:
     def judge(self) -> Accuracy:
         """Accuracy of the present codes on the held-out samples."""
         response = self.deck.present(self.held, plain_readout(self.chip.info))
-        return accuracy(self.image.readout_class, response.plain[-1], self.labels[self.held], response.membrane_q8)
+        return image_accuracy(self.image, response.plain[-1], self.labels[self.held], response.membrane_q8)
 
     def stepper(self, resume: Checkpoint | None) -> Stepper:
         return make_stepper(self.chip, self.image, self.settings, self.settings.steps, resume)

@@ -18,7 +18,7 @@ from nt_host.evaluate import encoded, evaluate_events
 from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, linear_accuracy
 from nt_host.experiment.plan import Plan
 from nt_host.move_codes import move_codes
-from nt_host.readout import Accuracy, accuracy
+from nt_host.readout import Accuracy, image_accuracy
 from nt_host.rules.tft import DIGITAL_RULE, FullTuning, FullTuningSettings
 from nt_host.tasks import Dataset, Split, Target, split_target
 from nt_host.tasks.split import set_apart
@@ -208,7 +208,7 @@ def _digital_cell(
     x, x_test = events
 
     def seen() -> Accuracy:
-        return accuracy(image.readout_class, network.spikes(x_test), split.test.labels, None)
+        return image_accuracy(image, network.spikes(x_test), split.test.labels, None)
 
     before = seen()
     network.fit(x, labels)

@@ -31,11 +31,13 @@ from nt_host.pretrain.spec import (
     TrainedNetwork,
     TrainProgress,
 )
+from nt_host.readout import accuracy
 from nt_model.gain import nominal_gain
 
 FloatArray = NDArray[np.float32]
 
 ONE_Q8 = 256
+ONE_Q12 = 4096
 UNIT_GAIN = 4096
 REPORT_EVERY = 50
 SATURATED = 1.33
@@ -78,8 +80,8 @@ def train_graded(
     if not np.isfinite(features).all():
         raise PretrainError("the features hold NaN or infinity: drop or repair those samples")
     n_classes = int(labels.max()) + 1
-    if len(np.unique(labels)) < n_classes:
-        raise PretrainError("a class has no sample: number the classes from 0 without gaps")
+    if len(np.unique(labels)) < n_classes or n_classes < 2:
+        raise PretrainError("a class has no sample: number two classes or more from 0 without gaps")
     rng = np.random.default_rng(spec.seed)
     signed = signed_events(encoder.encode(features))
     weight = _axes(spec, _within(signed, labels, groups))
@@ -91,14 +93,26 @@ def train_graded(
         raise PretrainError(f"a bias is {np.abs(bias).max():.0f}, outside int16: drop more axes or spread kinks less")
     threshold = (deviation / spec.drive).astype(np.float32)
     ratio = ((current + bias) / threshold).astype(np.float32)
-    log_gain, accuracy = _start_gains(spec, ratio, labels, n_classes, rng, progress)
+    log_gain = _start_gains(spec, ratio, labels, n_classes, rng, progress)
+    scores = _source_scores(spec, ratio, log_gain)
+    share = firing_shares_q12(scores, labels)
+    seen = accuracy(np.arange(n_classes, dtype=np.uint16), scores, labels.astype(np.int64), share_q12=share)
     folded = np.maximum(np.rint(threshold * np.exp(-log_gain) * ONE_Q8), 1)
     layer = TrainedLayer(
         weight=np.tile(np.concatenate([weight, -weight], axis=1), (n_classes, 1)).astype(np.int8),
         bias=np.tile(bias, n_classes).astype(np.int16),
         threshold_q8=folded.reshape(-1).astype(np.int32),
     )
-    return TrainedNetwork((layer,), n_classes, len(weight), *accuracy, spec, n_steps=spec.time_steps)
+    return TrainedNetwork(
+        (layer,),
+        n_classes,
+        len(weight),
+        seen.argmax,
+        seen.strict,
+        spec,
+        n_steps=spec.time_steps,
+        firing_share_q12=tuple(share.tolist()),
+    )
 
 
 def score_error(scores: FloatArray, labels: NDArray[np.integer], lead: float) -> FloatArray:
@@ -156,8 +170,8 @@ def _start_gains(
     n_classes: int,
     rng: np.random.Generator,
     progress: Callable[[TrainProgress], None] | None,
-) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Log gains (C, K) that classify the source, from drives ``ratio`` (S, K) at gain 1; (argmax, strict) there."""
+) -> NDArray[np.float64]:
+    """Log gains (C, K) that classify the source, from drives ``ratio`` (S, K) at gain 1."""
     limits = np.log(nominal_gain()[[0, -1]].astype(np.float64) / UNIT_GAIN)
     chance = 1 / np.bincount(labels)[labels]
     chance /= chance.sum()
@@ -178,19 +192,23 @@ def _start_gains(
         if progress is not None and (step % REPORT_EVERY == 0 or step == spec.steps):
             right = float((scores.argmax(axis=1) == labels[batch]).mean())
             progress(TrainProgress(step, spec.steps, float((error**2).mean()), right))
-    return log_gain, _source_accuracy(spec, ratio, labels, log_gain)
+    return log_gain
 
 
-def _source_accuracy(
-    spec: GradedSpec, ratio: FloatArray, labels: NDArray[np.integer], log_gain: NDArray[np.float64]
-) -> tuple[float, float]:
-    """(argmax, strict) on the source at gains exp(log_gain); strict as `nt_host.readout` has it."""
-    argmax = strict = 0
-    for start in range(0, len(labels), spec.batch_size):
-        rows = slice(start, start + spec.batch_size)
-        counts = steady_counts(ratio[rows, None, :] * np.exp(log_gain).astype(np.float32), spec.time_steps)
-        fires = 2 * (counts > 0).sum(axis=2) >= counts.shape[2]
-        own = fires[np.arange(len(fires)), labels[rows]]
-        argmax += int((counts.sum(axis=2).argmax(axis=1) == labels[rows]).sum())
-        strict += int((own & (fires.sum(axis=1) == 1)).sum())
-    return argmax / len(labels), strict / len(labels)
+def _source_scores(spec: GradedSpec, ratio: FloatArray, log_gain: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Spikes (S, C) of every class's population, steady counts at gains exp(log_gain)."""
+    gain = np.exp(log_gain).astype(np.float32)
+    parts = [
+        steady_counts(ratio[start : start + spec.batch_size, None, :] * gain, spec.time_steps).sum(axis=2)
+        for start in range(0, len(ratio), spec.batch_size)
+    ]
+    return np.concatenate(parts).astype(np.int64)
+
+
+def firing_shares_q12(scores: NDArray[np.int64], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Share of all spikes of a sample, (C,) Q12, half-way between what a class has of its own samples and of others',
+    from class ``scores`` (S, C)."""
+    share = scores / np.maximum(scores.sum(axis=1, keepdims=True), 1)
+    own = labels[:, None] == np.arange(scores.shape[1])
+    middle = [(each[mine].mean() + each[~mine].mean()) / 2 for each, mine in zip(share.T, own.T, strict=True)]
+    return np.clip(np.rint(np.array(middle) * ONE_Q12), 1, ONE_Q12).astype(np.int64)

@@ -170,6 +170,8 @@ class TrainedNetwork:
     history: tuple[TrainProgress, ...] = field(default=())
     n_steps: int = 1
     """Time steps per sample."""
+    firing_share_q12: tuple[int, ...] = ()
+    """Share of all output spikes at which each class fires (`nt_host.readout`); empty: half of its population."""
 
     @property
     def readout_class(self) -> NDArray[np.uint16]:
