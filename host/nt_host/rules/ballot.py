@@ -46,7 +46,7 @@ from nt_host.rules.integer_estimate import (
     sum_of,
     window_slope,
 )
-from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24
+from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24, whole_rate_q24
 from nt_host.rules.switches import SwitchBoard
 from nt_model.image import Image
 
@@ -103,7 +103,7 @@ class BallotRule:
         self._slope = window_slope(settings.window)
         self._turned = self._turned_codes()
         rates = np.full(image.n_codes, log_rate_q24(settings.rate))
-        rates[board.code] = max(1, round(settings.rate_switch * ONE_Q24))
+        rates[board.code] = whole_rate_q24(settings.rate_switch)
         start = self._table[codes]
         start[board.code] = np.where(self._active(codes), START_STATE_Q24, -START_STATE_Q24)
         self._low = np.full(image.n_codes, self._table[settings.code_min])

@@ -126,3 +126,17 @@ def per_code(
         if inhibitory is not None:
             total += np.bincount(layer.domain[:, 1], weights=inhibitory, minlength=n_codes)
     return total
+
+
+def gain_parts(error: FloatArray, drive: Drive) -> tuple[FloatArray, FloatArray | None]:
+    """Gradients by the log gain of the excitatory and inhibitory part of each neuron, (N,), summed over the batch."""
+    excitatory: FloatArray = (error * drive.excitatory).sum(axis=0)
+    if drive.inhibitory is None:
+        return excitatory, None
+    return excitatory, (error * drive.inhibitory).sum(axis=0)
+
+
+def window_gate(ratio: FloatArray, window: float) -> FloatArray:
+    """Triangular surrogate derivative round r = 1, (B, N), of unit area."""
+    gate: FloatArray = np.maximum(0, 1 - np.abs(ratio - 1) / window).astype(np.float32) / np.float32(window)
+    return gate

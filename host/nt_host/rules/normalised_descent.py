@@ -109,5 +109,10 @@ class NormalisedDescent:
 
 
 def log_rate_q24(rate: float) -> int:
-    """First step of a log gain, given as a natural logarithm, as a binary one in Q24; at least 1."""
-    return max(1, round(rate * LOG2_E * (1 << 24)))
+    """First step of a log gain, given as a natural logarithm, as a binary one in Q24."""
+    return whole_rate_q24(rate * LOG2_E)
+
+
+def whole_rate_q24(rate: float) -> int:
+    """First step of a position in Q24, 1..2^31: what lies beyond would cross any range at once."""
+    return min(max(1, round(rate * (1 << 24))), 1 << 31)

@@ -28,8 +28,16 @@ from nt_host.rules.base import (
     require_share,
     taken,
 )
-from nt_host.rules.estimate import FloatArray, drives, float_layers, layer_inputs, nominal_log_gain, per_code
-from nt_host.rules.gain_descent import gain_parts, window_gate
+from nt_host.rules.estimate import (
+    FloatArray,
+    drives,
+    float_layers,
+    gain_parts,
+    layer_inputs,
+    nominal_log_gain,
+    per_code,
+    window_gate,
+)
 from nt_model.image import Image
 
 TINY = 1e-12

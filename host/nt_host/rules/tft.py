@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.rules.base import ByteArray, require_positive
-from nt_host.rules.estimate import FloatArray
-from nt_host.rules.gain_descent import TINY, window_gate
-from nt_host.rules.surrogate import output_slope_error
+from nt_host.rules.estimate import FloatArray, window_gate
+from nt_host.rules.surrogate import TINY, output_slope_error
 from nt_model.errors import UsageError
 from nt_model.image import Image
 

@@ -196,14 +196,14 @@ def moves_at_a_steady_error(name: str, array: str, values: dict[str, float]) -> 
         ("nt2", "position", "rate_code"),
         ("additive", "position", "rate_code"),
         ("surrogate", "log_gain", "rate"),
-        ("scores", "log_gain", "rate"),
+        ("scores", "position_q24", "rate"),
     ],
 )
 def test_the_rate_falls_to_its_end_share_and_stays_there(name: str, array: str, rate: str) -> None:
     # Small enough a rate that no code reaches its limits, which would look like a fall.
     moves = moves_at_a_steady_error(name, array, {"steps": 10, "end_share": 0.25, rate: 0.01})
     assert (np.diff(moves) <= 1e-3 * moves[:-1]).all()
-    # The cosine starts one update into its fall.
+    # Cosine and cubic start one update into their fall.
     assert moves[9] / moves[0] == pytest.approx(0.25, rel=0.05)
     np.testing.assert_allclose(moves[10:], moves[9], rtol=1e-3)
 
