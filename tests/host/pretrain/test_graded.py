@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nt_host.compile import NetworkLayer, compile_network, compile_trained, encoder_of
 from nt_host.pretrain import PretrainError, fit_encoder
 from nt_host.pretrain.encode import CountEncoder
-from nt_host.pretrain.graded import steady_counts, train_graded
+from nt_host.pretrain.graded import firing_shares_q12, steady_counts, train_graded
 from nt_host.pretrain.spec import GradedSpec, TrainedNetwork, TrainProgress
-from nt_host.readout import predict
+from nt_host.readout import image_accuracy, predict
 from nt_host.rules import make_rule
 from nt_model.image import Image
 from tests.host.rules.toy import observe
@@ -77,6 +77,26 @@ def test_the_integer_image_is_as_right_about_its_source_as_the_fit_was() -> None
     found = accuracy_at(image, np.full(image.n_codes, 128, np.uint8), encoder.encode(features), labels)
     assert network.train_accuracy > 0.95
     assert found == pytest.approx(network.train_accuracy, abs=0.03)
+
+
+def test_the_image_says_at_which_share_of_spikes_its_classes_fire() -> None:
+    network, encoder = trained()
+    image = compile_trained(network, encoder)
+    features, labels = samples(0)
+    counts = observe(image, np.full(image.n_codes, 128, np.uint8), encoder.encode(features), labels, None).plain[-1]
+    found = image_accuracy(image, counts, labels)
+    assert network.train_strict_accuracy > 0.8
+    assert found.strict == pytest.approx(network.train_strict_accuracy, abs=0.05)
+    assert image_accuracy(image, counts, (labels + 1) % CLASSES).strict < 0.05
+
+
+def test_shares_lie_half_way_between_own_and_other_samples() -> None:
+    scores = np.array([[6, 2], [4, 4], [0, 8], [2, 6], [0, 0]])
+    labels = np.array([0, 0, 1, 1, 1])
+    own, other = (0.75 + 0.5) / 2, (0 + 0.25 + 0) / 3
+    again = (1 + 0.75 + 0) / 3, (0.25 + 0.5) / 2
+    expected = np.rint(4096 * np.array([(own + other) / 2, sum(again) / 2]))
+    np.testing.assert_array_equal(firing_shares_q12(scores, labels), expected)
 
 
 def test_without_the_folded_gains_all_classes_score_alike() -> None:

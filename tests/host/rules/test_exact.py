@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nt_host.rules.exact import (
@@ -24,6 +24,7 @@ from nt_model.errors import UsageError
 from tests.host.rules.toy import SEEDS
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from([1, 255, 1 << 17, 1 << 40]), st.integers(1, 300))
 def test_products_are_those_of_whole_numbers(seed: int, limit: int, inputs: int) -> None:
     rng = np.random.default_rng(seed)
@@ -48,11 +49,13 @@ def test_sums_beyond_double_precision_are_refused() -> None:
         ExactProduct(matrix, widest + 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**62 - 1), min_size=1, max_size=20))
 def test_roots_are_those_of_python(values: list[int]) -> None:
     assert whole_root(np.array(values, np.int64)).tolist() == [math.isqrt(value) for value in values]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 2**62 - 1), min_size=1, max_size=20))
 def test_logarithms_are_close_and_never_too_large(values: list[int]) -> None:
     found = log2_q24(np.array(values, np.int64)) / 2**24
@@ -75,6 +78,7 @@ def test_powers_fall_by_half_every_256_and_are_the_nearest() -> None:
     assert falling_power_q16(np.array([1 << 40])).tolist() == [0]
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**50), 2**50), st.integers(1, 2**12), st.integers(1, 40))
 def test_division_rounds_to_the_nearest(value: int, divisor: int, bits: int) -> None:
     half_up = math.floor((2 * value + divisor) / (2 * divisor)) if abs(value) < 2**40 else None
