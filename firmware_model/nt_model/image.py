@@ -133,7 +133,7 @@ class Image:
         readout_class: (N_out,) uint16, class of each neuron of the last layer; classes 0..n_classes-1 all occur.
         n_steps: time steps T per sample, 1..255.
         encoder: input encoder.
-        metadata: UTF-8 text by key (source, accuracy, licence, classes).
+        metadata: UTF-8 text by key (source, accuracy, licence, classes, firing_share_q12).
 
     Raises:
         ImageError: parts do not fit each other, a domain map has holes, the gain table is not monotone.

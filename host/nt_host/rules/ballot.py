@@ -11,7 +11,7 @@ share the work; a per-neuron loss (`dmn`, `surrogate`) asks each of them to know
 - The error of a hidden spike is e_c times the readout that the active switches amount to.
 
 Gradients are means over the batch in Q21 within +-2^26; states and log gains move by `normalised_descent`. Whole
-numbers in 20 bytes per code, the same on every machine; codes alone go to the chip.
+numbers, 20 bytes beside every code, the same on every machine; codes alone go to the chip.
 """
 
 from __future__ import annotations
