@@ -53,6 +53,7 @@ from nt_host.rules.gain_descent import gain_parts, window_gate
 from nt_host.rules.switches import SwitchBoard
 from nt_model.errors import UsageError
 from nt_model.image import Image
+from nt_model.weights import PackedWeights
 
 TINY = 1e-8
 LEAST_ERROR = 0.01
@@ -256,7 +257,7 @@ def _voters(image: Image, plain: NDArray[np.int64]) -> FloatLayer | None:
     return FloatLayer.of(
         replace(
             layer,
-            weight=layer.weight[plain],
+            packed=PackedWeights.of(layer.weight[plain]),
             bias=layer.bias[plain],
             threshold_q8=layer.threshold_q8[plain],
             domain=layer.domain[plain],
