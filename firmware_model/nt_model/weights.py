@@ -14,7 +14,7 @@ from nt_model.errors import ImageError, image_require
 WEIGHT_MAX = 7
 MAX_INPUTS = 1 << 20
 MAX_NEURONS = 1 << 20
-INPUTS_AT_ONCE = 256
+INPUTS_AT_ONCE = 16
 """Packed or unpacked at a time: what lies in between stays in the cache, and a large layer needs no second copy."""
 WORDS_AT_ONCE = 1 << 16
 """Of four bytes, checked at a time, for the same reason."""
