@@ -26,11 +26,13 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Loading:
-    """Seconds of wall time to read and check the file and to repack it; bytes of memory, private or of files, beyond
-    the empty program: at the peak of loading and of loading and a learning step; those held by the kernels alone."""
+    """Seconds of wall time to read and check the file and to repack it, and of CPU time for both; bytes of memory,
+    private or of files, beyond the empty program: at the peak of loading and of loading and a learning step; those held
+    by the kernels alone."""
 
     read_s: float
     repack_s: float
+    cpu_s: float
     peak_bytes: int
     learn_peak_bytes: int
     kernel_bytes: int
@@ -58,14 +60,14 @@ def _learn(engine: CoreEngine) -> None:
 def load(path: Path) -> Loading:
     """Load the image file at `path` into the kernels."""
     before = _peak_bytes()
-    start = time.perf_counter()
+    start, cpu_before = time.perf_counter(), time.process_time()
     image = read_image(path).image
     read = time.perf_counter()
     engine = CoreEngine(image)
-    done = time.perf_counter()
+    done, cpu = time.perf_counter(), time.process_time() - cpu_before
     peak, held = _peak_bytes(), getattr(engine.array, "total_bytes", 0)
     _learn(engine)
-    return Loading(read - start, done - read, peak - before, _peak_bytes() - before, held)
+    return Loading(read - start, done - read, cpu, peak - before, _peak_bytes() - before, held)
 
 
 def loading_of(image: Image) -> Loading:
@@ -82,7 +84,10 @@ def loading_rows(image: Image) -> list[Row]:
     """Time and memory of loading a file; the `Image` keeps its packed weights beside those of the kernels."""
     loading = loading_of(image)
     packed = image.n_synapses / 2
-    times = f"read and checked {1e3 * loading.read_s:.0f} ms, repacked {1e3 * loading.repack_s:.0f} ms"
+    times = (
+        f"read and checked {1e3 * loading.read_s:.0f} ms, repacked {1e3 * loading.repack_s:.0f} ms; "
+        f"CPU time {1e3 * loading.cpu_s:.0f} ms"
+    )
     memory = (
         f"{loading.peak_bytes / 1e6:.0f} MB against {packed / 1e6:.1f} MB; "
         f"{loading.learn_peak_bytes / packed:.2f} x after a learning step {BATCH}"
