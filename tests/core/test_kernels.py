@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -194,6 +195,27 @@ def test_repacked_weights_take_little_more_than_the_packed_ones() -> None:
     transposed = 512 * 128 // 2 + 64 * 4
     assert engine.array.weight_bytes == forward + transposed
     assert engine.array.total_bytes >= engine.array.weight_bytes
+
+
+@pytest.mark.parametrize("kernel", HERE)
+def test_kernels_take_the_packed_weights_as_they_are(kernel: str) -> None:
+    """Neither packed again nor made int8, which is the negative control, on the way into the kernels."""
+    image = build_image(choice_of((2048, 1024, 8)))
+    packed = sum(layer.packed.columns.nbytes for layer in image.layers)
+    events = build_events(1, "binary", image, 2, 1)
+    tracemalloc.start()
+    try:
+        engine = CoreEngine(image, kernel=kernel)
+        engine.forward(nominal(image), events, 0)
+        state = LearnState.at(np.full(image.n_codes, 128, np.uint8))
+        engine.learn_nominal(state, events, np.zeros(2, np.int64), LearnSettings())
+        used = tracemalloc.get_traced_memory()[1]
+        assert image.layers[0].weight.any()
+        unpacked = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert used < packed / 2
+    assert unpacked > 1.9 * packed
 
 
 @pytest.mark.parametrize("kernel", HERE)
