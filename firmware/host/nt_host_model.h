@@ -33,7 +33,7 @@ struct nt_host {
     uint32_t n_neurons;
     uint32_t n_codes;
     struct nt_host_layer *layers;
-    struct nt_host_layer *backs; /* transposed, for errors: weights alone, see nt_host_back_fill; the first is not used */
+    struct nt_host_layer *backs; /* transposed, for errors: weights alone; the first has none */
     uint16_t *readout;
     struct nt_host_buffer buffers[BUFFERS];
 };
@@ -63,7 +63,7 @@ size_t nt_host_block_bytes(const struct nt_host_layer *layer);
 /* Fills `weight` of a layer from the image's columns. */
 void nt_host_layer_pack(struct nt_host_layer *layer, const uint8_t *weight);
 
-/* Makes a transposed layer's `weight` and `largest`, unless they are there. NT_OK or NT_ERROR_SPACE. */
+/* Makes a transposed layer's `weight` and `largest`, unless they are there: before each use. NT_OK or NT_ERROR_SPACE. */
 int nt_host_back_fill(struct nt_host_layer *back);
 
 /* Fills `weight` and `largest` of a transposed layer from the image's columns of the one it transposes. */
