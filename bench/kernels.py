@@ -24,8 +24,12 @@ a transposed copy of the layers above the first.
 The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
 processor the two move differently, so the ratios do not carry over.
 
-The peak of memory while loading misses its target because of the `Image`, which holds its weights as int8 arrays, twice
-the packed ones; the kernels' own memory is 1.2 times the packed weights.
+Loading reads the file into memory, checks it whole (CRC-32C, SHA-256, every nibble) and repacks from those bytes: the
+`Image` keeps them, and makes the int8 form, twice as large, only for who asks for `Layer.weight` (rules that look at
+weights, the golden model). The peak is that of a new process, private pages and those of files alike, less what the
+empty program had. The first learning step adds the transposed copy and the buffers of its batch; the peak after it
+stands beside the one of loading and has no target of its own. Made at load, the transposed copy alone brought the peak
+to 2.22 x. A mapped file would be shared among processes, but could change after it was checked; it was not taken.
 
 Tried and dropped: prefetching from the second-level into the first-level cache at batch 1 (1.1 times the speed at
 25 %, 0.8 times with every input active); carry-save trees for a single row (1.4 times slower than plain sums in vectors

@@ -16,6 +16,7 @@ from nt_model.errors import LinkError, NtError
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
 from nt_model.image_file import write_image
+from nt_model.weights import PackedWeights
 
 NETWORKS = {
     "small": (64, 32, 10),
@@ -45,7 +46,7 @@ def bench_image(sizes: tuple[int, ...]) -> Image:
         threshold = 256 * np.sqrt(ACTIVE * below * WEIGHT_VARIANCE)
         layers.append(
             Layer(
-                rng.integers(-7, 8, (above, below)).astype(np.int8),
+                PackedWeights.of(rng.integers(-7, 8, (above, below)).astype(np.int8)),
                 rng.integers(-20, 20, above).astype(np.int16),
                 np.full(above, threshold).astype(np.int32),
                 domain,

@@ -12,6 +12,7 @@ from nt_hil import messages as m
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
 from nt_model.image_file import image_bytes
+from nt_model.weights import PackedWeights
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "hil" / "golden_frames.json"
 SIZES = (12, 9, 4)
@@ -25,7 +26,7 @@ def small_image() -> Image:
     rng = np.random.default_rng(1)
     layers = tuple(
         Layer(
-            rng.integers(-7, 8, (above, below)).astype(np.int8),
+            PackedWeights.of(rng.integers(-7, 8, (above, below)).astype(np.int8)),
             np.zeros(above, np.int16),
             np.full(above, 900, np.int32),
             domain,

@@ -13,11 +13,11 @@
 /* How sums are made: by what costs less at the activity seen, or always in one way. */
 enum nt_host_path { NT_HOST_AUTO, NT_HOST_LOOKUP, NT_HOST_EVENTS };
 
-/* One layer as it comes: `weight` has n_neurons rows of n_inputs, -7..7. */
+/* One layer as it comes: `weight` is the image's, a column of packed nibbles per input (docs/spec.md, section 2). */
 struct nt_host_source {
     uint32_t n_inputs;
     uint32_t n_neurons;
-    const int8_t *weight;
+    const uint8_t *weight;
     const int16_t *bias;
     const uint16_t *domain; /* pairs */
     uint8_t refractory;
@@ -28,12 +28,13 @@ struct nt_host_source {
 struct nt_host;
 struct nt_host_point;
 
-/* Repacks the layers for `isa`; null when memory is short. `readout` is the class of each output neuron. */
+/* Repacks the layers for `isa`; null when memory is short. `readout` is the class of each output neuron. The first learning
+   step makes the transposed copy for errors from `weight`, which must stay until then. */
 struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_source *layers, uint32_t n_layers,
                             const uint16_t *readout, uint32_t n_codes);
 void nt_host_free(struct nt_host *host);
 
-/* Bytes of the repacked weights, and of all memory that `host` holds now. */
+/* Bytes of the repacked weights with the transposed copy, once there is one, and of all memory that `host` holds now. */
 size_t nt_host_weight_bytes(const struct nt_host *host);
 size_t nt_host_bytes(const struct nt_host *host);
 

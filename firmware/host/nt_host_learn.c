@@ -147,7 +147,9 @@ int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, c
         struct descent descent = {.host = host, .back = &host->backs[index], .to = to,
                                   .plus = plus + below->first_neuron, .minus = minus + below->first_neuron,
                                   .total = total + below->first_neuron};
-        int result = errors_descend(host, options, &descent, &errors[index % 2], samples);
+        int result = nt_host_back_fill(&host->backs[index]);
+        if (result == NT_OK)
+            result = errors_descend(host, options, &descent, &errors[index % 2], samples);
         if (result != NT_OK)
             return result;
     }

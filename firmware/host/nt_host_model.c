@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "nt_error.h"
 #include "nt_random.h"
 
 #define LARGE_PAGE ((size_t)1 << 21)
@@ -72,14 +73,22 @@ static int layer_fill(struct nt_host_layer *layer, const struct nt_host_source *
     return 1;
 }
 
-static int back_fill(struct nt_host_layer *back, const struct nt_host_source *source)
+static void back_shape(struct nt_host_layer *back, const struct nt_host_source *source)
 {
     struct nt_host_source turned = {.n_inputs = source->n_neurons, .n_neurons = source->n_inputs};
     layer_shape(back, &turned, 0);
-    back->weight = nt_host_memory(weight_bytes(back));
+    back->unturned = source->weight;
+}
+
+int nt_host_back_fill(struct nt_host_layer *back)
+{
     if (back->weight)
-        nt_host_back_pack(back, source->weight);
-    return back->weight != 0;
+        return NT_OK;
+    back->weight = nt_host_memory(weight_bytes(back));
+    if (!back->weight)
+        return NT_ERROR_SPACE;
+    nt_host_back_pack(back, back->unturned);
+    return NT_OK;
 }
 
 struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_source *layers, uint32_t n_layers,
@@ -98,7 +107,8 @@ struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_
     int good = host->layers && host->backs && host->readout;
     for (uint32_t i = 0; good && i < n_layers; i++) {
         layer_shape(&host->layers[i], &layers[i], host->n_neurons);
-        good = layer_fill(&host->layers[i], &layers[i]) && (i == 0 || back_fill(&host->backs[i], &layers[i]));
+        back_shape(&host->backs[i], &layers[i]);
+        good = layer_fill(&host->layers[i], &layers[i]);
         host->n_neurons += layers[i].n_neurons;
     }
     if (!good) {
@@ -132,7 +142,7 @@ size_t nt_host_weight_bytes(const struct nt_host *host)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < host->n_layers; i++)
-        bytes += weight_bytes(&host->layers[i]) + weight_bytes(&host->backs[i]);
+        bytes += weight_bytes(&host->layers[i]) + (host->backs[i].weight ? weight_bytes(&host->backs[i]) : 0);
     return bytes;
 }
 

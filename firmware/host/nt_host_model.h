@@ -12,6 +12,7 @@ struct nt_host_layer {
     uint32_t first_neuron; /* within the image */
     uint32_t refractory;
     uint8_t *weight;  /* n_blocks x passes x NT_HOST_PASS columns, and one of zeros behind each section */
+    const uint8_t *unturned; /* of a transposed layer: the image's columns of the one it transposes */
     uint32_t largest; /* of a transposed layer: largest sum of |w| of a neuron, which bounds W^T e */
     int32_t *bias;    /* n_blocks * NT_HOST_BLOCK */
     uint16_t *domain; /* n_neurons pairs */
@@ -59,11 +60,14 @@ void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes)
 /* Bytes of one block of `weight`. */
 size_t nt_host_block_bytes(const struct nt_host_layer *layer);
 
-/* Fills `weight` of a layer from its rows. */
-void nt_host_layer_pack(struct nt_host_layer *layer, const int8_t *weight);
+/* Fills `weight` of a layer from the image's columns. */
+void nt_host_layer_pack(struct nt_host_layer *layer, const uint8_t *weight);
 
-/* Fills `weight` and `largest` of a transposed layer from the rows of the one it transposes. */
-void nt_host_back_pack(struct nt_host_layer *back, const int8_t *weight);
+/* Makes a transposed layer's `weight` and `largest`, unless they are there: before each use. NT_OK or NT_ERROR_SPACE. */
+int nt_host_back_fill(struct nt_host_layer *back);
+
+/* Fills `weight` and `largest` of a transposed layer from the image's columns of the one it transposes. */
+void nt_host_back_pack(struct nt_host_layer *back, const uint8_t *weight);
 
 /* Threads that work of `cost_ns` is worth. */
 uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns);

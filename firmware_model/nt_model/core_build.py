@@ -88,7 +88,7 @@ void nt_learn_dither(const struct nt_image *image, const struct nt_learn_setting
 struct nt_host_isa { const char *name; uint64_t (*dot_peak)(uint64_t loops);
                      uint32_t (*memory_read)(const uint8_t *data, size_t bytes); ...; };
 const struct nt_host_isa *nt_host_isa_available(unsigned index);
-struct nt_host_source { uint32_t n_inputs; uint32_t n_neurons; const int8_t *weight; const int16_t *bias;
+struct nt_host_source { uint32_t n_inputs; uint32_t n_neurons; const uint8_t *weight; const int16_t *bias;
                         const uint16_t *domain; uint8_t refractory; };
 struct nt_host;
 struct nt_host_point;

@@ -131,6 +131,7 @@ class HostArray:
         self._options = ffi.new(
             "struct nt_host_options *", {"threads": options.threads, "path": PATHS.index(options.path)}
         )
+        self._weights = [ffi.from_buffer("uint8_t[]", layer.packed.columns) for layer in image.layers]
         self._host = self._packed(image, kernel)
         self._points: WeakKeyDictionary[Operating, Any] = WeakKeyDictionary()
         self._coded: WeakKeyDictionary[GainTables, _CodedPoints] = WeakKeyDictionary()
@@ -138,14 +139,13 @@ class HostArray:
         self._gain = ffi.from_buffer("uint16_t[]", np.ascontiguousarray(image.gain))
         self._step_points: list[Any] = []
 
-    @staticmethod
-    def _packed(image: Image, kernel: str) -> Any:
+    def _packed(self, image: Image, kernel: str) -> Any:
         sources = ffi.new("struct nt_host_source[]", len(image.layers))
         kept = []
-        for source, layer in zip(sources, image.layers, strict=True):
+        for source, layer, weight in zip(sources, image.layers, self._weights, strict=True):
             source.n_inputs, source.n_neurons = layer.n_inputs, layer.n_neurons
-            source.refractory = layer.refractory
-            for name, ctype in (("weight", "int8_t[]"), ("bias", "int16_t[]"), ("domain", "uint16_t[]")):
+            source.weight, source.refractory = weight, layer.refractory
+            for name, ctype in (("bias", "int16_t[]"), ("domain", "uint16_t[]")):
                 kept.append(ffi.from_buffer(ctype, np.ascontiguousarray(getattr(layer, name))))
                 setattr(source, name, kept[-1])
         readout = ffi.from_buffer("uint16_t[]", np.ascontiguousarray(image.readout_class))
@@ -154,7 +154,7 @@ class HostArray:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the repacked weights, the transposed copy for errors included."""
+        """Bytes of the repacked weights, and of the transposed copy for errors after the first learning step."""
         return int(lib.nt_host_weight_bytes(self._host))
 
     @property

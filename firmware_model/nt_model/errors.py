@@ -73,3 +73,9 @@ class TargetNotMetError(NtError):
 
 class ImageError(UsageError):
     """A chip image is malformed: truncated, altered or inconsistent."""
+
+
+def image_require(condition: bool, cause: str, evidence: str = "") -> None:
+    """ImageError, with how to get a good image, unless `condition` holds."""
+    if not condition:
+        raise ImageError(cause, evidence=evidence, next_step="rebuild the image with `nt-host build`")

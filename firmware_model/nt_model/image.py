@@ -9,21 +9,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_model.errors import ImageError
+from nt_model.errors import image_require
+from nt_model.weights import PackedWeights
 
-WEIGHT_MAX = 7
 LEAK_MAX = 16
-MAX_INPUTS = 1 << 20
-MAX_NEURONS = 1 << 20
 N_CODES_PER_DOMAIN = 256
 CODE_DEFAULT = 128
 ENCODER_KINDS = ("count", "binary", "thermometer", "rate")
 ENCODER_TRANSFORMS = ("none", "signed_log")
-
-
-def _require(condition: bool, cause: str, evidence: str = "") -> None:
-    if not condition:
-        raise ImageError(cause, evidence=evidence, next_step="rebuild the image with `nt-host build`")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +24,7 @@ class Layer:
     """One layer of N neurons with M inputs.
 
     Attributes:
-        weight: (N, M) int8, -7..7, in weight LSB.
+        packed: the weights, as the image holds them.
         bias: (N,) int16, always-on synapses, weight LSB.
         threshold_q8: (N,) int32, Q23.8.
         domain: (N, 2) uint16, index of the code of the excitatory and of the inhibitory part; equal where a
@@ -43,7 +36,7 @@ class Layer:
         ImageError: a shape, dtype or range is off.
     """
 
-    weight: NDArray[np.int8]
+    packed: PackedWeights
     bias: NDArray[np.int16]
     threshold_q8: NDArray[np.int32]
     domain: NDArray[np.uint16]
@@ -51,35 +44,34 @@ class Layer:
     refractory: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.weight.dtype == np.int8 and self.weight.ndim == 2, "a layer's weights are not a 2-D int8 array")
-        neurons, inputs = self.weight.shape
-        _require(
-            1 <= neurons <= MAX_NEURONS and 1 <= inputs <= MAX_INPUTS,
-            "a layer has no neuron or no input",
-            f"{neurons} neurons, {inputs} inputs",
-        )
-        worst = max(int(self.weight.max()), -int(self.weight.min()))
-        _require(worst <= WEIGHT_MAX, "a weight lies outside -7..7", f"largest magnitude {worst}")
+        neurons = self.n_neurons
         for name, array, dtype, shape in (
             ("bias", self.bias, np.int16, (neurons,)),
             ("threshold_q8", self.threshold_q8, np.int32, (neurons,)),
             ("domain", self.domain, np.uint16, (neurons, 2)),
         ):
-            _require(
+            image_require(
                 array.dtype == dtype and array.shape == shape,
                 f"a layer's {name} has the wrong dtype or shape",
                 f"{array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}",
             )
-        _require(0 <= self.leak <= LEAK_MAX, "a layer's leak lies outside 0..16", str(self.leak))
-        _require(0 <= self.refractory <= 255, "a layer's refractory time lies outside 0..255", str(self.refractory))
+        image_require(0 <= self.leak <= LEAK_MAX, "a layer's leak lies outside 0..16", str(self.leak))
+        image_require(
+            0 <= self.refractory <= 255, "a layer's refractory time lies outside 0..255", str(self.refractory)
+        )
+
+    @property
+    def weight(self) -> NDArray[np.int8]:
+        """(N, M) int8, -7..7, in weight LSB, read-only; unpacked at the first use and then kept (`PackedWeights`)."""
+        return self.packed.weight
 
     @property
     def n_neurons(self) -> int:
-        return int(self.weight.shape[0])
+        return self.packed.n_neurons
 
     @property
     def n_inputs(self) -> int:
-        return int(self.weight.shape[1])
+        return self.packed.n_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +97,13 @@ class EncoderSpec:
     scale: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        _require(self.kind in ENCODER_KINDS, "unknown input encoder", self.kind)
-        _require(self.transform in ENCODER_TRANSFORMS, "unknown feature transform", self.transform)
-        _require(1 <= self.levels <= 255, "encoder levels lie outside 1..255", str(self.levels))
+        image_require(self.kind in ENCODER_KINDS, "unknown input encoder", self.kind)
+        image_require(self.transform in ENCODER_TRANSFORMS, "unknown feature transform", self.transform)
+        image_require(1 <= self.levels <= 255, "encoder levels lie outside 1..255", str(self.levels))
         shapes_agree = self.offset.ndim == 1 and self.offset.shape == self.scale.shape and len(self.offset) > 0
-        _require(shapes_agree, "encoder offset and scale differ in shape")
+        image_require(shapes_agree, "encoder offset and scale differ in shape")
         finite = bool(np.isfinite(self.offset).all() and np.isfinite(self.scale).all())
-        _require(finite, "encoder offset or scale is not finite")
+        image_require(finite, "encoder offset or scale is not finite")
 
     @property
     def n_features(self) -> int:
@@ -147,14 +139,14 @@ class Image:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require(1 <= len(self.layers) <= 255, "an image needs 1 to 255 layers", str(len(self.layers)))
+        image_require(1 <= len(self.layers) <= 255, "an image needs 1 to 255 layers", str(len(self.layers)))
         for index, (below, above) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            _require(
+            image_require(
                 below.n_neurons == above.n_inputs,
                 "neighbouring layers do not fit",
                 f"layer {index} has {below.n_neurons} neurons, layer {index + 1} has {above.n_inputs} inputs",
             )
-        _require(
+        image_require(
             self.encoder.n_inputs == self.layers[0].n_inputs,
             "the encoder does not fit the first layer",
             f"{self.encoder.n_inputs} against {self.layers[0].n_inputs} inputs",
@@ -162,12 +154,12 @@ class Image:
         self._check_gain()
         self._check_domains()
         self._check_readout()
-        _require(1 <= self.n_steps <= 255, "time steps lie outside 1..255", str(self.n_steps))
+        image_require(1 <= self.n_steps <= 255, "time steps lie outside 1..255", str(self.n_steps))
 
     def _check_gain(self) -> None:
-        _require(self.gain.dtype == np.uint16 and self.gain.shape == (256,), "the gain table is not 256 x uint16")
-        _require(bool((np.diff(self.gain.astype(np.int32)) >= 0).all()), "the gain table is not monotone")
-        _require(
+        image_require(self.gain.dtype == np.uint16 and self.gain.shape == (256,), "the gain table is not 256 x uint16")
+        image_require(bool((np.diff(self.gain.astype(np.int32)) >= 0).all()), "the gain table is not monotone")
+        image_require(
             int(self.gain[CODE_DEFAULT]) == 4096,
             "the gain of code 128 is not 4096 (1.0)",
             str(int(self.gain[CODE_DEFAULT])),
@@ -176,7 +168,7 @@ class Image:
     def _check_domains(self) -> None:
         used = np.unique(np.concatenate([layer.domain.ravel() for layer in self.layers]))
         missing = np.setdiff1d(np.arange(int(used[-1]) + 1), used)
-        _require(
+        image_require(
             len(missing) == 0,
             "the domain map has holes: some codes drive no neuron",
             f"{len(missing)} unused, first {missing[:1].tolist()}",
@@ -184,12 +176,12 @@ class Image:
 
     def _check_readout(self) -> None:
         outputs = self.layers[-1].n_neurons
-        _require(
+        image_require(
             self.readout_class.dtype == np.uint16 and self.readout_class.shape == (outputs,),
             "the readout map does not give one class per output neuron",
         )
         classes = np.unique(self.readout_class)
-        _require(bool((classes == np.arange(len(classes))).all()), "the readout map skips a class")
+        image_require(bool((classes == np.arange(len(classes))).all()), "the readout map skips a class")
 
     @cached_property
     def n_inputs(self) -> int:
@@ -210,7 +202,7 @@ class Image:
 
     @cached_property
     def n_synapses(self) -> int:
-        return sum(layer.weight.size for layer in self.layers)
+        return sum(layer.n_neurons * layer.n_inputs for layer in self.layers)
 
 
 def own_domains(sizes: tuple[int, ...], *, split: bool = False) -> tuple[NDArray[np.uint16], ...]:

@@ -1,14 +1,13 @@
 """Chip image files `*.ntrom`: the bytes that sit in the board's flash (docs/spec.md, section 2).
 
-Writing is atomic. Reading maps the file, checks length, CRC-32C and SHA-256, and refuses what does not hold with the
-reason and the offset.
+Writing is atomic. Reading checks length, CRC-32C, SHA-256 and every table, and refuses what does not hold with the
+reason and the offset; the weights stay packed, as they are in the file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 import struct
 import tempfile
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from nt_model.crc import crc32c
 from nt_model.errors import ImageError, VersionMismatchError
 from nt_model.image import ENCODER_KINDS, ENCODER_TRANSFORMS, EncoderSpec, Image, Layer
+from nt_model.weights import ForbiddenWeightError, PackedWeights, packed_stride
 
 MAGIC = b"NTROM\r\n\0"
 MAJOR = 1
@@ -33,50 +33,8 @@ DIRECTORY = struct.Struct("<IIIII")
 """Offsets of gain table, readout map, encoder, metadata; length of the metadata in bytes."""
 ENCODER = struct.Struct("<BBHI")
 """kind, transform, levels, n_features."""
-UNPACKED_INPUTS = 256
-"""Inputs unpacked at a time: their weights stay in the cache, and a large image needs no second copy."""
 HASHED_FROM = 28
 """First byte that SHA-256 and CRC-32C cover after themselves are left out, see `_sealed`."""
-
-
-def pack_weights(weight: NDArray[np.int8]) -> bytes:
-    """Weights (N, M) int8 as nibbles w + 8, input by input: the column of one input is ceil(N / 8) words of 4 bytes,
-    neuron 2k in the low nibble of byte k; spare neurons hold weight 0."""
-    neurons, inputs = weight.shape
-    padded = np.full((inputs, -(-neurons // 8) * 8), 8, np.uint8)
-    padded[:, :neurons] = (weight.T.astype(np.int16) + 8).astype(np.uint8)
-    return (padded[:, 0::2] | (padded[:, 1::2] << 4)).tobytes()
-
-
-def packed_stride(neurons: int) -> int:
-    """Bytes of one input's column."""
-    return -(-neurons // 8) * 4
-
-
-def unpack_weights(data: NDArray[np.uint8], neurons: int, inputs: int, offset: int) -> NDArray[np.int8]:
-    """Inverse of `pack_weights`; `offset` is where `data` lies in the file, for the error.
-
-    Raises:
-        ImageError: a nibble is 0, which would be weight -8.
-    """
-    columns = data.reshape(inputs, packed_stride(neurons))
-    weight = np.empty((neurons, inputs), np.int8)
-    nibbles = np.empty((min(inputs, UNPACKED_INPUTS), columns.shape[1] * 2), np.uint8)
-    for first in range(0, inputs, UNPACKED_INPUTS):
-        part = columns[first : first + UNPACKED_INPUTS]
-        own = nibbles[: len(part)]
-        np.bitwise_and(part, 15, out=own[:, 0::2])
-        np.right_shift(part, 4, out=own[:, 1::2])
-        if not own.all():
-            row, column = np.argwhere(own == 0)[0]
-            raise ImageError(
-                "a weight outside -7..7 (nibble 0) is in the image",
-                evidence=f"offset {offset + (first + int(row)) * columns.shape[1] + int(column) // 2}",
-                next_step="rebuild the image with `nt-host build`",
-            )
-        own -= 8
-        weight[:, first : first + len(part)] = own[:, :neurons].view(np.int8).T
-    return weight
 
 
 class _Writer:
@@ -86,7 +44,7 @@ class _Writer:
         self.parts = bytearray()
         self.start = start
 
-    def add(self, data: bytes) -> int:
+    def add(self, data: bytes | memoryview) -> int:
         self.parts += bytes(-len(self.parts) % 4)
         offset = self.start + len(self.parts)
         self.parts += data
@@ -112,7 +70,7 @@ def image_bytes(image: Image) -> bytes:
         offsets = [
             writer.add(part)
             for part in (
-                pack_weights(layer.weight),
+                layer.packed.columns.data,
                 layer.bias.astype("<i2").tobytes(),
                 layer.threshold_q8.astype("<i4").tobytes(),
                 layer.domain.astype("<u2").tobytes(),
@@ -125,8 +83,7 @@ def image_bytes(image: Image) -> bytes:
     text = json.dumps(dict(image.metadata), ensure_ascii=False, sort_keys=True).encode()
     metadata = writer.add(text)
     writer.add(b"")
-    body = DIRECTORY.pack(gain, readout, encoder, metadata, len(text)) + records + bytes(writer.parts)
-    return _sealed(image, body)
+    return _sealed(image, DIRECTORY.pack(gain, readout, encoder, metadata, len(text)) + records + writer.parts)
 
 
 def _sealed(image: Image, body: bytes) -> bytes:
@@ -143,10 +100,17 @@ def _sealed(image: Image, body: bytes) -> bytes:
         image.n_steps,
     )
     plain = HEADER.pack(*fields, bytes(32), 0)
-    digest = hashlib.sha256(plain[:HASHED_FROM] + body).digest()
+    digest = _digest(plain, body)
     with_digest = HEADER.pack(*fields, digest, 0)
-    crc = crc32c(with_digest[:-4] + body)
+    crc = crc32c(with_digest[:-4], memoryview(body))
     return HEADER.pack(*fields, digest, crc) + body
+
+
+def _digest(header: bytes, body: bytes | memoryview) -> bytes:
+    """SHA-256 of the header's first fields and of all that follows the header."""
+    found = hashlib.sha256(header[:HASHED_FROM])
+    found.update(body)
+    return found.digest()
 
 
 def write_image(path: Path, image: Image) -> str:
@@ -191,11 +155,12 @@ def read_image(path: Path) -> LoadedImage:
             "there is no chip image at that path", evidence=str(path), next_step="build one with `nt-host build`"
         )
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
             raise _broken("the image file is empty", 0)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            data = bytes(mapped)
-    return parse_image(data)
+        data = np.empty(size, np.uint8).data
+        filled = file.readinto(data)
+    return parse_image(data[:filled])
 
 
 def _broken(cause: str, offset: int) -> ImageError:
@@ -204,13 +169,15 @@ def _broken(cause: str, offset: int) -> ImageError:
     )
 
 
-def parse_image(data: bytes) -> LoadedImage:
-    """Parse the bytes of an image file; raises as `read_image`."""
-    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+def parse_image(data: bytes | memoryview) -> LoadedImage:
+    """Parse the bytes of an image file; raises as `read_image`. The image keeps `data` for its packed weights."""
+    view = memoryview(data).toreadonly()
+    header = bytes(view[: HEADER.size])
+    if header[: len(MAGIC)] != MAGIC[: len(data)]:
         raise _broken("this is not a chip image (wrong magic)", 0)
     if len(data) < HEADER.size:
         raise _broken(f"the image is truncated: {len(data)} bytes, the header alone has {HEADER.size}", len(data))
-    _, major, minor, total, n_neurons, n_codes, n_classes, n_layers, n_steps, digest, crc = HEADER.unpack_from(data)
+    _, major, minor, total, n_neurons, n_codes, n_classes, n_layers, n_steps, digest, crc = HEADER.unpack(header)
     if major != MAJOR:
         raise VersionMismatchError(
             f"the image has format version {major}.{minor}, this program reads {MAJOR}.x",
@@ -221,14 +188,11 @@ def parse_image(data: bytes) -> LoadedImage:
         raise _broken(f"the image is truncated: {len(data)} of {total} bytes", len(data))
     if len(data) > total:
         raise _broken(f"the image has {len(data) - total} bytes too many", total)
-    view = memoryview(data)
-    if crc32c(data[: HEADER.size - 4], view[HEADER.size :]) != crc:
+    if crc32c(header[:-4], view[HEADER.size :]) != crc:
         raise _broken("the image was altered: its CRC-32C does not hold", HEADER.size - 4)
-    found_digest = hashlib.sha256(data[:HASHED_FROM])
-    found_digest.update(view[HEADER.size :])
-    if found_digest.digest() != digest:
+    if _digest(header, view[HEADER.size :]) != digest:
         raise _broken("the image was altered: its SHA-256 does not hold", HASHED_FROM)
-    image = _parse_body(data, n_layers, n_steps)
+    image = _parse_body(view, n_layers, n_steps)
     for name, found, stated, offset in (
         ("neurons", image.n_neurons, n_neurons, 16),
         ("codes", image.n_codes, n_codes, 20),
@@ -239,18 +203,26 @@ def parse_image(data: bytes) -> LoadedImage:
     return LoadedImage(image, digest.hex())
 
 
-def _take(data: bytes, offset: int, count: int, dtype: str) -> NDArray[np.generic]:
+def _take(data: memoryview, offset: int, count: int, dtype: str) -> NDArray[np.generic]:
     size = count * np.dtype(dtype).itemsize
     if offset % 4 or offset < HEADER.size or offset + size > len(data):
         raise _broken("a table of the image points outside the file", offset)
     return np.frombuffer(data, dtype, count, offset)
 
 
-def _parse_layer(data: bytes, at: int) -> Layer:
+def _parse_weights(data: memoryview, offset: int, inputs: int, neurons: int) -> PackedWeights:
+    columns = _take(data, offset, inputs * packed_stride(neurons), "u1").view(np.uint8)
+    try:
+        return PackedWeights(columns.reshape(inputs, packed_stride(neurons)), neurons)
+    except ForbiddenWeightError as error:
+        where = f"offset {offset + error.byte}"
+        raise ImageError(error.cause, evidence=where, next_step=error.next_step) from error
+
+
+def _parse_layer(data: memoryview, at: int) -> Layer:
     inputs, neurons, leak, refractory, _, weight, bias, threshold, domain = LAYER.unpack_from(data, at)
-    packed = _take(data, weight, inputs * packed_stride(neurons), "u1")
     return Layer(
-        weight=unpack_weights(packed.view(np.uint8), neurons, inputs, weight),
+        packed=_parse_weights(data, weight, inputs, neurons),
         bias=_take(data, bias, neurons, "<i2").astype(np.int16),
         threshold_q8=_take(data, threshold, neurons, "<i4").astype(np.int32),
         domain=_take(data, domain, neurons * 2, "<u2").astype(np.uint16).reshape(neurons, 2),
@@ -259,7 +231,7 @@ def _parse_layer(data: bytes, at: int) -> Layer:
     )
 
 
-def _parse_encoder(data: bytes, at: int) -> EncoderSpec:
+def _parse_encoder(data: memoryview, at: int) -> EncoderSpec:
     if at + ENCODER.size > len(data):
         raise _broken("the encoder record lies outside the file", at)
     kind, transform, levels, features = ENCODER.unpack_from(data, at)
@@ -269,7 +241,7 @@ def _parse_encoder(data: bytes, at: int) -> EncoderSpec:
     return EncoderSpec(ENCODER_KINDS[kind], ENCODER_TRANSFORMS[transform], levels, table[:features], table[features:])
 
 
-def _parse_body(data: bytes, n_layers: int, n_steps: int) -> Image:
+def _parse_body(data: memoryview, n_layers: int, n_steps: int) -> Image:
     tables = HEADER.size + DIRECTORY.size
     if tables + LAYER.size * n_layers > len(data):
         raise _broken("the layer table lies outside the file", tables)

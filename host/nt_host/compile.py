@@ -18,7 +18,8 @@ from nt_host.pretrain.spec import TrainedNetwork
 from nt_host.readout import SHARE_KEY
 from nt_model.errors import UsageError
 from nt_model.gain import nominal_gain
-from nt_model.image import WEIGHT_MAX, EncoderSpec, Image, Layer, own_domains
+from nt_model.image import EncoderSpec, Image, Layer, own_domains
+from nt_model.weights import WEIGHT_MAX, PackedWeights
 
 ONE_Q8 = 256
 AnyArray = NDArray[np.generic]
@@ -83,9 +84,8 @@ def compiled_layer(layer: NetworkLayer, domain: NDArray[np.uint16], index: int) 
     weight = _held(layer.weight, np.int8, -WEIGHT_MAX, WEIGHT_MAX, f"a weight of layer {index}")
     bias = _held(layer.bias, np.int16, -(2**15), 2**15 - 1, f"a bias of layer {index}")
     threshold = _held(layer.threshold_q8, np.int32, -(2**31), 2**31 - 1, f"a threshold of layer {index}")
-    return Layer(
-        weight.astype(np.int8), bias.astype(np.int16), threshold.astype(np.int32), domain, layer.leak, layer.refractory
-    )
+    packed = PackedWeights.of(weight.astype(np.int8))
+    return Layer(packed, bias.astype(np.int16), threshold.astype(np.int32), domain, layer.leak, layer.refractory)
 
 
 def compile_network(

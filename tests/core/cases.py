@@ -17,6 +17,7 @@ from nt_model.image import EncoderSpec, Image, Layer, own_domains
 from nt_model.learn import LearnSettings
 from nt_model.operating import LayerOperating, Operating
 from nt_model.silicon import Conditions, Silicon
+from nt_model.weights import PackedWeights
 
 ByteArray = NDArray[np.uint8]
 INT32 = np.iinfo(np.int32)
@@ -86,7 +87,7 @@ def build_image(choice: ImageChoice) -> Image:
     maps = _domain_maps(rng, choice.domains, sizes[1:])
     layers = tuple(
         Layer(
-            _weight(rng, choice.weights, (above, below)),
+            PackedWeights.of(_weight(rng, choice.weights, (above, below))),
             _bias(rng, choice.biases, above),
             _threshold(rng, choice.thresholds, above, below),
             domain,

@@ -33,7 +33,7 @@ static struct nt_host *host_read(uint32_t n_layers, struct nt_host_source *sourc
         source->n_inputs = number();
         source->n_neurons = number();
         source->refractory = (uint8_t)number();
-        source->weight = taken((size_t)source->n_inputs * source->n_neurons, 1);
+        source->weight = taken((size_t)source->n_inputs * ((source->n_neurons + 7) / 8 * 4), 1);
         source->bias = taken(source->n_neurons, 2);
         source->domain = taken(2 * (size_t)source->n_neurons, 2);
     }

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from nt_model.core_values import Results
 from nt_model.engine import NumpyEngine
 from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.image import Image
-from nt_model.learn import LearnSettings, LearnState, Spikes
+from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
 from nt_model.operating import Operating, ideal_operating
+from nt_model.weights import PackedWeights
 from tests.core.cases import build_events, build_image, differing
 from tests.core.test_array import FORWARD, choice_of, nominal
 from tests.core.test_learn import STATE
@@ -141,6 +143,34 @@ def test_errors_of_one_to_four_bytes(kernel: str, threads: int) -> None:
         assert differing(ours, NumpyEngine(image).learn(state, spikes, labels, LearnSettings()), STATE) == []
 
 
+@pytest.mark.parametrize("sizes", [(40, 1, 2), (70, 129, 9), (33, 250, 12)])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_spare_nibbles_of_a_file_count_for_nothing(kernel: str, sizes: tuple[int, ...]) -> None:
+    """Those of a file that another compiler wrote: columns are padded to eight neurons."""
+    image = build_image(choice_of(sizes))
+    rng = np.random.default_rng(4)
+    layers = []
+    for layer in image.layers:
+        columns, neurons = layer.packed.columns.copy(), layer.n_neurons
+        noise = rng.integers(1, 16, columns.shape, np.uint8) | rng.integers(1, 16, columns.shape, np.uint8) << 4
+        columns[:, (neurons + 1) // 2 :] = noise[:, (neurons + 1) // 2 :]
+        if neurons % 2:
+            columns[:, neurons // 2] = (columns[:, neurons // 2] & 15) | (noise[:, neurons // 2] & 0xF0)
+        layers.append(dataclasses.replace(layer, packed=PackedWeights(columns, neurons)))
+    other = dataclasses.replace(image, layers=tuple(layers))
+    assert any((a.packed.columns != b.packed.columns).any() for a, b in zip(image.layers, other.layers, strict=True))
+    ours, golden = CoreEngine(other, kernel=kernel), NumpyEngine(image)
+    x = build_events(3, "counts", image, 9, 1)
+    assert differing(ours.forward(nominal(image), x, 0), golden.forward(nominal(image), x, 0), FORWARD) == []
+    state, labels = LearnState.at(np.full(image.n_codes, 128, np.uint8)), np.arange(9) % image.n_classes
+    after = ours.learn_nominal(state, x, labels, LearnSettings())
+    plus, minus = (
+        ideal_operating(image, dithered_codes(image, state.codes, LearnSettings(), sign)) for sign in (1, -1)
+    )
+    spikes = golden.forward_dithered(nominal(image), plus, minus, x, 0)
+    assert differing(after, golden.learn(state, spikes, labels, LearnSettings()), STATE) == []
+
+
 def big_image() -> Image:
     return build_image(choice_of((2000, 700, 40)))
 
@@ -158,9 +188,34 @@ def test_repacked_weights_take_little_more_than_the_packed_ones() -> None:
     image = build_image(choice_of((2048, 512, 128)))
     engine = CoreEngine(image, kernel=HERE[0])
     assert isinstance(engine.array, HostArray)
-    empty_columns = 64 * (4 + 1 + 4)
-    assert engine.array.weight_bytes == image.n_synapses // 2 + 512 * 128 // 2 + empty_columns
+    forward = image.n_synapses // 2 + 64 * (4 + 1)
+    assert engine.array.weight_bytes == forward
+    state, events = LearnState.at(np.full(image.n_codes, 128, np.uint8)), build_events(1, "binary", image, 4, 1)
+    engine.learn_nominal(state, events, np.zeros(4, np.int64), LearnSettings())
+    transposed = 512 * 128 // 2 + 64 * 4
+    assert engine.array.weight_bytes == forward + transposed
     assert engine.array.total_bytes >= engine.array.weight_bytes
+
+
+@pytest.mark.parametrize("kernel", HERE)
+def test_kernels_take_the_packed_weights_as_they_are(kernel: str) -> None:
+    """Neither packed again nor made int8, which is the negative control, on the way into the kernels."""
+    image = build_image(choice_of((2048, 1024, 8)))
+    packed = sum(layer.packed.columns.nbytes for layer in image.layers)
+    events = build_events(1, "binary", image, 2, 1)
+    tracemalloc.start()
+    try:
+        engine = CoreEngine(image, kernel=kernel)
+        engine.forward(nominal(image), events, 0)
+        state = LearnState.at(np.full(image.n_codes, 128, np.uint8))
+        engine.learn_nominal(state, events, np.zeros(2, np.int64), LearnSettings())
+        used = tracemalloc.get_traced_memory()[1]
+        assert image.layers[0].weight.any()
+        unpacked = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert used < packed / 2
+    assert unpacked > 1.9 * packed
 
 
 @pytest.mark.parametrize("kernel", HERE)

@@ -56,7 +56,7 @@ def _image_pieces(image: Image) -> Iterator[bytes]:
     yield _words(len(image.layers))
     for layer in image.layers:
         yield _words(layer.n_inputs, layer.n_neurons, layer.refractory)
-        yield from (part.tobytes() for part in (layer.weight, layer.bias, layer.domain))
+        yield from (part.tobytes() for part in (layer.packed.columns, layer.bias, layer.domain))
     yield _words(image.n_codes) + image.readout_class.tobytes()
 
 

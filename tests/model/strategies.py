@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
+from nt_model.weights import PackedWeights
 
 
 def make_image(seed: int, sizes: tuple[int, ...], *, split: bool = False, classes: int = 3, steps: int = 1) -> Image:
@@ -15,7 +16,7 @@ def make_image(seed: int, sizes: tuple[int, ...], *, split: bool = False, classe
     maps = own_domains(sizes[1:], split=split)
     layers = tuple(
         Layer(
-            rng.integers(-7, 8, (above, below)).astype(np.int8),
+            PackedWeights.of(rng.integers(-7, 8, (above, below)).astype(np.int8)),
             rng.integers(-20, 20, above).astype(np.int16),
             rng.integers(256, 40 * 256, above).astype(np.int32),
             domain,

@@ -10,6 +10,7 @@ from nt_model import array
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
 from nt_model.operating import ideal_operating
+from nt_model.weights import PackedWeights
 
 INT32_MAX = 2**31 - 1
 
@@ -21,7 +22,7 @@ def clamp(value: int) -> int:
 def one_neuron(weights, bias, theta, code, leak, refractory):
     """An image of a single neuron with a code, as the design page's table has it."""
     layer = Layer(
-        np.array([weights], np.int8),
+        PackedWeights.of(np.array([weights], np.int8)),
         np.array([bias], np.int16),
         np.array([theta], np.int32),
         own_domains((1,))[0],
@@ -90,7 +91,7 @@ def test_the_membrane_saturates_instead_of_wrapping():
 
 
 def test_split_domains_scale_excitation_and_inhibition_apart():
-    weight = np.array([[7, -7]], np.int8)
+    weight = PackedWeights.of(np.array([[7, -7]], np.int8))
     layer = Layer(weight, np.zeros(1, np.int16), np.array([1], np.int32), own_domains((1,), split=True)[0])
     encoder = EncoderSpec("rate", "none", 1, np.zeros(2, np.float32), np.ones(2, np.float32))
     image = Image((layer,), nominal_gain(), np.zeros(1, np.uint16), 1, encoder)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_model.crc import crc32c
+from nt_model.crc import PIECE, crc32c
 from nt_model.errors import ImageError, VersionMismatchError
 from nt_model.image_file import HEADER, image_bytes, parse_image, read_image, write_image
+from nt_model.weights import WORDS_AT_ONCE, PackedWeights
 from tests.model.strategies import images, make_image
+
+
+def redigested(data: bytearray) -> bytes:
+    """`data` with SHA-256 and CRC made right again, so that the checks behind them are reached."""
+    data[28:60] = hashlib.sha256(bytes(data[:28]) + bytes(data[64:])).digest()
+    return resealed(data)
 
 
 def resealed(data: bytearray) -> bytes:
@@ -25,8 +34,9 @@ def resealed(data: bytearray) -> bytes:
 def test_what_is_written_is_read(image):
     back = parse_image(image_bytes(image)).image
     for before, after in zip(image.layers, back.layers, strict=True):
-        for field in dataclasses.fields(before):
-            assert np.array_equal(getattr(before, field.name), getattr(after, field.name)), field.name
+        assert np.array_equal(before.packed.columns, after.packed.columns)
+        for name in ("weight", "bias", "threshold_q8", "domain", "leak", "refractory"):
+            assert np.array_equal(getattr(before, name), getattr(after, name)), name
     assert np.array_equal(image.gain, back.gain)
     assert np.array_equal(image.readout_class, back.readout_class)
     assert dict(image.metadata) == dict(back.metadata)
@@ -57,6 +67,46 @@ def test_an_alteration_that_mends_the_crc_fails_the_digest(where, change):
         parse_image(resealed(data))
 
 
+@given(st.integers(0, 5 * 8 - 1), st.sampled_from([0x0F, 0xF0]))
+def test_a_forbidden_nibble_is_refused_when_the_file_is_read(where, kept):
+    image = make_image(1, (5, 13, 3))
+    data = bytearray(image_bytes(image))
+    offset = data.index(image.layers[0].packed.columns.tobytes()) + where
+    data[offset] &= kept
+    with pytest.raises(ImageError, match="nibble 0") as caught:
+        parse_image(redigested(data))
+    assert caught.value.evidence == f"offset {offset}"
+    assert (caught.value.exit_code, caught.value.next_step) == (2, "rebuild the image with `nt-host build`")
+
+
+def test_loading_takes_little_more_than_the_file(tmp_path):
+    """The int8 form would be twice the packed weights, and is the negative control."""
+    path = tmp_path / "a.ntrom"
+    write_image(path, make_image(1, (2048, 1024, 8)))
+    tracemalloc.start()
+    try:
+        image = read_image(path).image
+        loaded = tracemalloc.get_traced_memory()[1]
+        assert image.layers[0].weight.nbytes == 2048 * 1024
+        unpacked = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # What one piece of the checks needs beside the file is the same for large files.
+    pieces = 4 * 2 * WORDS_AT_ONCE + PIECE
+    assert loaded < 1.2 * path.stat().st_size + pieces
+    assert unpacked > 2.9 * path.stat().st_size
+
+
+def test_a_file_overwritten_later_changes_nothing(tmp_path):
+    path = tmp_path / "a.ntrom"
+    write_image(path, make_image(1, (50, 40, 3)))
+    loaded = read_image(path)
+    path.write_bytes(image_bytes(make_image(2, (50, 40, 3))))
+    assert np.array_equal(loaded.image.layers[0].weight, make_image(1, (50, 40, 3)).layers[0].weight)
+    path.write_bytes(b"")
+    assert image_bytes(loaded.image)[28:60].hex() == loaded.digest
+
+
 def test_a_newer_major_version_is_refused_as_such():
     data = bytearray(image_bytes(make_image(1, (5, 4, 3))))
     data[8] += 1
@@ -77,7 +127,7 @@ def test_a_weight_outside_four_bits_is_refused(weight):
     bad = good.layers[0].weight.copy()
     bad[0, 0] = weight
     with pytest.raises(ImageError, match="outside -7"):
-        dataclasses.replace(good.layers[0], weight=bad)
+        dataclasses.replace(good.layers[0], packed=PackedWeights.of(bad))
 
 
 def test_a_domain_map_with_holes_is_refused():

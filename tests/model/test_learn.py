@@ -22,6 +22,7 @@ from nt_model.learn import (
     update_codes,
 )
 from nt_model.operating import ideal_operating
+from nt_model.weights import PackedWeights
 from tests.model.strategies import images, make_image
 
 SETTINGS = LearnSettings()
@@ -125,8 +126,12 @@ def two_sided_image() -> Image:
     hidden = np.where((np.arange(40)[:, None] < 20) == (np.arange(20)[None, :] < 10), 3, -3).astype(np.int8)
     output = np.where((np.arange(6)[:, None] % 2 == 0) == (np.arange(40)[None, :] < 20), 2, -2).astype(np.int8)
     layers = (
-        dataclasses.replace(base.layers[0], weight=hidden, threshold_q8=np.full(40, 120 * 256, np.int32)),
-        dataclasses.replace(base.layers[1], weight=output, threshold_q8=np.full(6, 20 * 256, np.int32)),
+        dataclasses.replace(
+            base.layers[0], packed=PackedWeights.of(hidden), threshold_q8=np.full(40, 120 * 256, np.int32)
+        ),
+        dataclasses.replace(
+            base.layers[1], packed=PackedWeights.of(output), threshold_q8=np.full(6, 20 * 256, np.int32)
+        ),
     )
     return dataclasses.replace(base, layers=layers)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nt_model.gain import nominal_gain
 from nt_model.image import EncoderSpec, Image, Layer, own_domains
+from nt_model.weights import PackedWeights
 
 LARGE = (25088, 4096, 4096, 1000)
 """The classifier of the paper: 123.6 million synapses."""
@@ -38,24 +39,24 @@ def _threshold_q8(inputs: int, activity: float, share: float) -> int:
 
 
 @lru_cache(maxsize=2)
-def _weights(sizes: tuple[int, ...], seed: int) -> tuple[NDArray[np.int8], ...]:
-    """Weights -7..7 of each layer, (N, M) int8; shared by the networks of one size."""
+def _weights(sizes: tuple[int, ...], seed: int) -> tuple[PackedWeights, ...]:
+    """Weights -7..7 of each layer; shared by the networks of one size."""
     rng = np.random.default_rng(seed)
-    return tuple(rng.integers(-7, 8, (above, below), np.int8) for below, above in pairwise(sizes))
+    return tuple(PackedWeights.of(rng.integers(-7, 8, (above, below), np.int8)) for below, above in pairwise(sizes))
 
 
 def random_image(spec: NetworkSpec, seed: int = 0) -> Image:
     """A network of `spec` with random 4-bit weights."""
     layers = []
     weights = _weights(spec.sizes, seed)
-    for index, (weight, domain) in enumerate(zip(weights, own_domains(spec.sizes[1:]), strict=True)):
-        neurons, inputs = weight.shape
+    for index, (packed, domain) in enumerate(zip(weights, own_domains(spec.sizes[1:]), strict=True)):
+        neurons, inputs = packed.n_neurons, packed.n_inputs
         is_last = index == len(weights) - 1
         share = spec.output_activity if is_last and spec.output_activity else spec.activity
         threshold = _threshold_q8(inputs, spec.activity, share)
         layers.append(
             Layer(
-                weight,
+                packed,
                 np.zeros(neurons, np.int16),
                 np.full(neurons, threshold, np.int32),
                 domain,

@@ -114,11 +114,11 @@ def memory_rows(subject: Subject) -> list[Row]:
     elapsed = time.thread_time() - start
     loaded = Subject(subject.spec, subject.image, engine)
     packed = subject.image.n_synapses / 2
-    loaded.forward(64)(0)
+    loaded.learning_step(64)(0)
     return [
         Row("repacking the image", 1e3 * elapsed, "ms"),
         Row(
-            "repacked weights, transposed copy and buffers of forward 64, against the packed weights",
+            "repacked weights, transposed copy and buffers of a learning step 64, against the packed weights",
             loaded.array.total_bytes / packed,
             "x",
             2.2,

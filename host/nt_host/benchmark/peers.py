@@ -39,7 +39,7 @@ class TorchNetwork:
 
     def __init__(self, image: Image, *, quantised: bool) -> None:
         self.torch = load_torch()
-        self.weights8 = [self.torch.from_numpy(layer.weight) for layer in image.layers]
+        self.weights8 = [self.torch.tensor(layer.weight) for layer in image.layers]
         self.weights = [weight.float() for weight in self.weights8]
         self.thresholds = [self.torch.from_numpy(layer.threshold_q8 / 256).float() for layer in image.layers]
         self.leak = 2.0 ** -image.layers[0].leak if image.layers[0].leak else 0.0

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from nt_model.array import run_layer
 from nt_model.devices import DEVICES, Devices
 from nt_model.gain import NOMINAL, ONE_Q12, current_q24, supply_uv
-from nt_model.image import CODE_DEFAULT, WEIGHT_MAX, Layer
+from nt_model.image import CODE_DEFAULT, Layer
 from nt_model.operating import LayerOperating, nominal_leak_q16
+from nt_model.weights import WEIGHT_MAX, PackedWeights
 
 ONE_Q8 = 256
 N_INPUTS = 4
@@ -80,7 +81,7 @@ def gain_q12(vdd_uv: int) -> int:
 
 def _layer(pattern: Pattern) -> Layer:
     return Layer(
-        pattern.weight[None, :],
+        PackedWeights.of(pattern.weight[None, :]),
         np.zeros(1, np.int16),
         np.array([threshold_q8()], np.int32),
         np.zeros((1, 2), np.uint16),

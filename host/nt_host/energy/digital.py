@@ -50,5 +50,5 @@ def _float_macs(count: int) -> DigitalEnergy:
 def update_energy_nj(image: Image, batch_size: int) -> float:
     """Arithmetic of a rule that sends errors back through the image's weights, nanojoule on a CPU's integers: one
     multiplication per sample and synapse above the first layer."""
-    macs = sum(layer.weight.size for layer in image.layers[1:]) * batch_size
+    macs = sum(layer.n_neurons * layer.n_inputs for layer in image.layers[1:]) * batch_size
     return macs * CPU_INTEGER_MAC_PJ * NANO_PER_PICO

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nt_host.compile import NetworkLayer, compile_network
 from nt_host.pretrain.spec import PretrainError
-from nt_model.image import WEIGHT_MAX, Image
+from nt_model.image import Image
+from nt_model.weights import WEIGHT_MAX
 
 ONE_Q8 = 256
 LOG_TURN = 0.35

@@ -22,6 +22,7 @@ from nt_host.rules.base import Observation
 from nt_host.rules.exact import ExactProduct, Int64Array, divided, log2_q24, saturated, shifted, widest_input
 from nt_model.errors import UsageError
 from nt_model.image import Image, Layer
+from nt_model.weights import PackedWeights
 
 ONE_Q8 = 256
 UNIT_GAIN_LOG_Q24 = 12 << 24
@@ -199,7 +200,7 @@ def of_neurons(layer: Layer, kept: Int64Array) -> Layer:
     """``layer`` with the neurons ``kept`` alone."""
     return replace(
         layer,
-        weight=layer.weight[kept],
+        packed=PackedWeights.of(layer.weight[kept]),
         bias=layer.bias[kept],
         threshold_q8=layer.threshold_q8[kept],
         domain=layer.domain[kept],

@@ -18,6 +18,7 @@ from nt_host.rules.switches import SwitchBoard
 from nt_model.engine import NumpyEngine
 from nt_model.image import CODE_DEFAULT, Image
 from nt_model.operating import ideal_operating
+from nt_model.weights import PackedWeights
 from tests.host.rules.toy import Problem, random_image
 
 ByteArray = NDArray[np.uint8]
@@ -83,7 +84,7 @@ def test_what_is_no_switch_is_not_taken_for_one() -> None:
     bias[1] = 2
     threshold[2] = -threshold[2]
     domain[3, 1] = domain[4, 0]
-    spoilt = replace(layer, weight=weight, bias=bias, threshold_q8=threshold, domain=domain)
+    spoilt = replace(layer, packed=PackedWeights.of(weight), bias=bias, threshold_q8=threshold, domain=domain)
     board = SwitchBoard.of(replace(image, layers=(image.layers[0], spoilt)))
     np.testing.assert_array_equal(board.neuron, np.arange(5, layer.n_neurons))
 

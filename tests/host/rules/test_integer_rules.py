@@ -17,6 +17,7 @@ from nt_host.rules.descent_settings import DescentSettings
 from nt_host.rules.integer_estimate import IntegerLayer
 from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24
 from nt_model.image import Image, Layer
+from nt_model.weights import PackedWeights
 from tests.host.rules.toy import KINDS, SEEDS, observe, random_image, some_codes, some_samples
 
 INTEGER_RULES = ("ballot", "scores")
@@ -96,7 +97,7 @@ def extreme_layer(theta_q8: int, split: bool) -> Layer:
     sign = np.where(np.arange(32) % 2 == 0, 1, -1)
     second = np.arange(32) + 32 * split
     return Layer(
-        weight=(7 * sign[:, None] * np.ones((32, 64))).astype(np.int8),
+        packed=PackedWeights.of((7 * sign[:, None] * np.ones((32, 64))).astype(np.int8)),
         bias=(32767 * sign).astype(np.int16),
         threshold_q8=np.full(32, theta_q8, np.int32),
         domain=np.stack([np.arange(32), second], axis=1).astype(np.uint16),

@@ -14,6 +14,7 @@ from nt_host.rules import Rule, RuleEntry, entries, entry_named, make_rule, regi
 from nt_host.rules.base import RuleState
 from nt_model.errors import UsageError
 from nt_model.image import Image
+from nt_model.weights import PackedWeights
 from tests.host.rules.toy import (
     SEEDS,
     images,
@@ -223,7 +224,7 @@ def test_the_first_move_of_a_layer_is_its_rate_and_no_more(
     image = random_image(seed, sizes, kind)
     drawn = np.random.default_rng(seed).integers(*signs, image.layers[0].weight.shape).astype(np.int8)
     bias = np.clip(image.layers[0].bias, *signs).astype(np.int16)
-    image = replace(image, layers=(replace(image.layers[0], weight=drawn, bias=bias),))
+    image = replace(image, layers=(replace(image.layers[0], packed=PackedWeights.of(drawn), bias=bias),))
     codes = np.full(image.n_codes, 128, np.uint8)
     rule = make_rule(name, image, codes, {"rate_code": 4.0})
     rule.update(observe(image, codes, *some_samples(image, seed), rule.dither))

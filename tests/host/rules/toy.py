@@ -14,6 +14,7 @@ from nt_model.engine import NumpyEngine
 from nt_model.image import Image, own_domains
 from nt_model.learn import LearnSettings, dithered_codes
 from nt_model.operating import ideal_operating
+from nt_model.weights import PackedWeights
 from tests.model.strategies import make_image
 from tests.model.strategies import sizes as layer_sizes
 
@@ -135,7 +136,7 @@ def two_sided(weights: tuple[int, int], thresholds: tuple[int, int]) -> Image:
     layers = tuple(
         replace(
             layer,
-            weight=np.where(above[:, None] == below[None, :], weight, -weight).astype(np.int8),
+            packed=PackedWeights.of(np.where(above[:, None] == below[None, :], weight, -weight).astype(np.int8)),
             bias=np.zeros(layer.n_neurons, np.int16),
             threshold_q8=np.full(layer.n_neurons, threshold * 256, np.int32),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from nt_host.xor.in_circuit import run_image
 from nt_host.xor.network import CASES, LEAST_SPIKES_OF_ONE, logic_of, xor_events, xor_image
 from nt_host.xor.study import chip_answer, circuit_answer, engine_answer
 from nt_model.errors import UsageError
+from nt_model.weights import PackedWeights
 from tests.host.conftest import small_image
 
 OUTPUT = (0, 4, 4, 2)
@@ -39,7 +41,8 @@ def test_the_circuit_counts_the_same(ngspice: None) -> None:
 def test_without_inhibition_the_circuit_does_not_compute_xor(ngspice: None) -> None:
     """Negative control: both input neurons then fire on both trains, and two ones count as a one."""
     image = xor_image()
-    image.layers[0].weight[image.layers[0].weight < 0] = 0
+    excited = PackedWeights.of(np.maximum(image.layers[0].weight, 0))
+    image = replace(image, layers=(replace(image.layers[0], packed=excited), *image.layers[1:]))
     traces = run_image(image, np.full(image.n_codes, 128, np.uint8), xor_events(image))
     assert traces[3][1][0].spikes >= LEAST_SPIKES_OF_ONE
 
