@@ -55,8 +55,9 @@ def test_trained_neurons_decide_as_before_and_all_thresholds_have_one_height() -
     events = encode(image.encoder, source.features, 1)
     before = membrane(first.weight, first.bias, events) * ONE_Q8 >= first.threshold_q8
     after = membrane(layer.weight, layer.bias, events)
-    np.testing.assert_array_equal((after * ONE_Q8 >= layer.threshold_q8)[:, :TRAINED], before)
-    height = np.asarray(layer.threshold_q8, np.float64) / ONE_Q8 / after.std(axis=0)
+    threshold = np.asarray(layer.threshold_q8, np.int64)
+    np.testing.assert_array_equal((after * ONE_Q8 >= threshold)[:, :TRAINED], before)
+    height = threshold / ONE_Q8 / after.std(axis=0)
     np.testing.assert_allclose(height, HEIGHT, atol=0.05)
 
 
@@ -83,7 +84,8 @@ def test_random_neurons_spike_neither_always_nor_never_on_the_source() -> None:
     image = trained(source)
     layer = with_whitened(image.layers[0], image.encoder, source, RANDOM, 1)
     events = encode(image.encoder, source.features, 1)
-    share = (membrane(layer.weight, layer.bias, events) * ONE_Q8 >= layer.threshold_q8)[:, TRAINED:].mean(axis=0)
+    threshold = np.asarray(layer.threshold_q8, np.int64)
+    share = (membrane(layer.weight, layer.bias, events) * ONE_Q8 >= threshold)[:, TRAINED:].mean(axis=0)
     assert share.min() > 0
     assert share.max() - share.min() > 0.5
 
