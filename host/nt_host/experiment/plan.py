@@ -148,6 +148,10 @@ BALLOT_FEW = AdaptSettings(rule="ballot", steps=200, batch_size=35, held_out=0.0
 """For ten labels per class: a flat vote keeps asking for margin where few are fitted. Chosen on PACS cartoons."""
 
 
+ARMBAND_SWITCHES = SwitchSpec(random=512)
+"""As many random neurons as the armband's ROM has trained ones; chosen on pretraining subjects (docs/learning.md)."""
+
+
 def _switched(name: str, task: str, labels_per_class: int, settings: AdaptSettings = BALLOT) -> Plan:
     """A plan on the first layer of the ROM for tasks from MNIST, with switches above it."""
     return replace(_from_mnist(name, task, settings, labels_per_class), switches=SwitchSpec())
@@ -185,6 +189,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("emg4-made", "emg", 4, voters=("lda",), made_up=MADE_UP),
         _drift_plan("emg4-semi", "emg", 4, voters=("lda",), unlabelled=APART),
         _drift_plan("emg4-seen", "emg", 4, voters=("lda",), unlabelled=TEST_TOO),
+        _drift_plan("emg4-switches", "emg", 4, settings=BALLOT_FEW, switches=ARMBAND_SWITCHES),
         Plan("mnist", "mnist", train=recipe("mnist"), settings=FEW, seeds=FIVE_SEEDS, networks=1),
         _from_mnist("mnist-rot30", "mnist-rot30", FEW, 10),
         _from_mnist("mnist-tasks", "mnist-tasks", MANY, 500),

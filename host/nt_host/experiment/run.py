@@ -28,19 +28,23 @@ def plan_image(
     """The pretrained image of `plan` and network `seed`, trained into `folder` where it is absent."""
     path = folder / "images" / f"{plan.rom_task}-s{seed}-{plan.image_key(seed)}.ntrom"
     if not path.is_file():
-        source = task if plan.rom_task == plan.task else load_task(plan.rom_task, None)
-        cached_image(path, source, replace(plan.train, seed=seed), on_progress)
+        cached_image(path, _rom_task(plan, task), replace(plan.train, seed=seed), on_progress)
     if plan.switches is None or plan.settings.rule == DIGITAL_RULE:
         return read_image(path)
-    return _with_switches(path, plan, plan.switches, seed)
+    return _with_switches(path, plan, plan.switches, seed, task)
 
 
-def _with_switches(base: Path, plan: Plan, switches: SwitchSpec, seed: int) -> LoadedImage:
+def _rom_task(plan: Plan, task: Task) -> Task:
+    return task if plan.rom_task == plan.task else load_task(plan.rom_task, None)
+
+
+def _with_switches(base: Path, plan: Plan, switches: SwitchSpec, seed: int, task: Task) -> LoadedImage:
     """The image at `base` under switches, made beside it where it is absent."""
     text = json.dumps(asdict(switches), sort_keys=True)
     path = base.with_name(f"{base.stem}-switches-{hashlib.sha256(text.encode()).hexdigest()[:8]}.ntrom")
     if not path.is_file():
-        write_image(path, switched_image(read_image(base).image, replace(switches, seed=seed)))
+        source = _rom_task(plan, task).source if switches.random else None
+        write_image(path, switched_image(read_image(base).image, replace(switches, seed=seed), source))
     return read_image(path)
 
 

@@ -84,7 +84,7 @@ def train_graded(
         raise PretrainError("a class has no sample: number two classes or more from 0 without gaps")
     rng = np.random.default_rng(spec.seed)
     signed = signed_events(encoder.encode(features))
-    weight = _axes(spec, _within(signed, labels, groups))
+    weight = _axes(spec, within_classes(signed, labels, groups))
     current = signed @ weight.T
     mean, deviation = current.mean(axis=0), current.std(axis=0)
     offset = rng.normal(0, spec.kink_spread, len(weight))
@@ -135,7 +135,7 @@ def signed_events(events: NDArray[np.uint8]) -> FloatArray:
     return events[:, :half].astype(np.float32) - events[:, half:].astype(np.float32)
 
 
-def _within(signed: FloatArray, labels: NDArray[np.integer], groups: NDArray[np.integer]) -> FloatArray:
+def within_classes(signed: FloatArray, labels: NDArray[np.integer], groups: NDArray[np.integer]) -> FloatArray:
     """Samples less the mean of their class and group, (S, F)."""
     which = np.unique(np.stack([labels, groups]), axis=1, return_inverse=True)[1].reshape(-1)
     count = np.bincount(which)

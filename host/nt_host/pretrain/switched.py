@@ -1,5 +1,7 @@
 """A trained image with switch neurons in place of all layers above its first: few layers, many codes.
 
+The first layer may be widened by random neurons (`nt_host.pretrain.whitened`).
+
 Every class gets `per_class` switches (`nt_host.rules.switches`), half voting and half vetoing, each on a first-layer
 neuron drawn at random without repetition. All turn at one gain above that of code 128, so the untouched chip says
 nothing: what it knows is in its codes.
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from nt_host.compile import NetworkLayer, compile_network
 from nt_host.pretrain.spec import PretrainError
+from nt_host.pretrain.whitened import with_whitened
+from nt_host.tasks.dataset import Dataset
 from nt_model.image import Image
 from nt_model.weights import WEIGHT_MAX
 
@@ -30,35 +34,43 @@ class SwitchSpec:
 
     Attributes:
         per_class: switches of a class, even.
-        seed: of the connections.
+        seed: of the connections, and of the random neurons.
+        random: neurons beside those of the trained first layer.
     """
 
     per_class: int = 1024
     seed: int = 0
+    random: int = 0
 
     def __post_init__(self) -> None:
         if self.per_class < 2 or self.per_class % 2:
             raise PretrainError(f"per_class is {self.per_class!r}; a class needs an even number of switches, 2 or more")
+        if self.random < 0:
+            raise PretrainError(f"random is {self.random!r}; it must not be negative")
 
 
-def switched_image(image: Image, spec: SwitchSpec) -> Image:
-    """The first layer of `image`, of one time step, under switches.
+def switched_image(image: Image, spec: SwitchSpec, source: Dataset | None = None) -> Image:
+    """The first layer of `image`, of one time step, under switches; `source` is needed for random neurons alone.
 
     Raises:
-        PretrainError: the first layer has fewer neurons than half of `per_class`, or the image has several time steps.
+        PretrainError: the first layer has fewer neurons than half of `per_class`, the image has several time steps, or
+            as `with_whitened`.
     """
-    first = image.layers[0]
-    if first.n_neurons < spec.per_class // 2 or image.n_steps != 1:
+    trained = image.layers[0]
+    neurons = trained.n_neurons + spec.random
+    if neurons < spec.per_class // 2 or image.n_steps != 1:
         raise PretrainError(
             f"{spec.per_class} switches per class need one time step and {spec.per_class // 2} first-layer neurons; "
-            f"here are {image.n_steps} steps and {first.n_neurons} neurons"
+            f"here are {image.n_steps} steps and {neurons} neurons"
         )
-    weight = _connections(first.n_neurons, image.n_classes, spec)
+    first = NetworkLayer(trained.weight, trained.bias, trained.threshold_q8)
+    if spec.random:
+        if source is None:
+            raise PretrainError("random neurons need samples of the source; there are none")
+        first = with_whitened(trained, image.encoder, source, spec.random, spec.seed)
+    weight = _connections(neurons, image.n_classes, spec)
     threshold = np.rint(weight.sum(axis=1, dtype=np.int64) * math.exp(LOG_TURN) * ONE_Q8).astype(np.int64)
-    layers = [
-        NetworkLayer(first.weight, first.bias, first.threshold_q8),
-        NetworkLayer(weight, np.zeros(len(weight), np.int16), threshold),
-    ]
+    layers = [first, NetworkLayer(weight, np.zeros(len(weight), np.int16), threshold)]
     classes = np.repeat(np.arange(image.n_classes, dtype=np.uint16), spec.per_class)
     metadata = {**image.metadata, "accuracy": f"untouched none: {spec.per_class} switches per class, all off"}
     return compile_network(layers, classes, image.encoder, metadata=metadata)

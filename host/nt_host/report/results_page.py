@@ -61,7 +61,8 @@ def _layers_text(plan: dict[str, Any]) -> str:
     if "axes" in train:
         return f"one layer of neurons that count over {train['time_steps']} time steps (`nt_host.pretrain.graded`)"
     if switches and plan["settings"]["rule"] != DIGITAL_RULE:
-        return f"first hidden layer of {train['hidden'][0]} alone, {switches['per_class']} switches per class"
+        beside = f" beside {switches['random']} random neurons" if switches.get("random") else ""
+        return f"first hidden layer of {train['hidden'][0]} alone{beside}, {switches['per_class']} switches per class"
     sizes = "-".join(str(size) for size in train["hidden"])
     return f"hidden layers {sizes}, {train['population']} output neurons per class"
 
