@@ -131,7 +131,8 @@ def _drift_teachers() -> list[Plan]:
             _drift_plan(f"enose{digit}-drift-lr", "enose", **{**teacher, "voters": ("lr", DRIFT)}),
             _drift_plan(f"enose{digit}-drift-alone", "enose", **{**teacher, "voters": (DRIFT,)}),
             _drift_plan(f"enose{digit}-drift-graded", "enose", **teacher, **graded),
-            _drift_plan(f"enose{digit}-known", "enose", **teacher, remembers=True),
+            _drift_plan(f"enose{digit}-known", "enose", **{**teacher, "voters": USUAL_VOTERS}, remembers=True),
+            _drift_plan(f"enose{digit}-known-drift", "enose", **teacher, remembers=True),
         ]
     return plans
 
