@@ -120,8 +120,8 @@ def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **mor
 
 
 def _drift_teachers() -> list[Plan]:
-    """The e-nose under teachers that model drift. `-drift` has the voters that were chosen on batches 2 and 3 among
-    those of `-semi`, `-drift-lr` and `-drift-alone`."""
+    """The e-nose under teachers that model drift, and under those that remember. `-drift` has the voters that batches 2
+    and 3 chose, with 3 and 1 labels, among its own and those of `-semi`, `-drift-lr` and `-drift-alone`."""
     graded: dict[str, Any] = {"train": GRADED, "settings": GRADED_SETTINGS}
     plans = []
     for digit, labels in (("", None), ("3", 3), ("1", 1)):
@@ -130,10 +130,11 @@ def _drift_teachers() -> list[Plan]:
             _drift_plan(f"enose{digit}-drift", "enose", **teacher),
             _drift_plan(f"enose{digit}-drift-lr", "enose", **{**teacher, "voters": ("lr", DRIFT)}),
             _drift_plan(f"enose{digit}-drift-alone", "enose", **{**teacher, "voters": (DRIFT,)}),
-            _drift_plan(f"enose{digit}-drift-graded", "enose", **teacher, **graded),
             _drift_plan(f"enose{digit}-known", "enose", **{**teacher, "voters": USUAL_VOTERS}, remembers=True),
             _drift_plan(f"enose{digit}-known-drift", "enose", **teacher, remembers=True),
         ]
+        if labels is not None:
+            plans.append(_drift_plan(f"enose{digit}-drift-graded", "enose", **teacher, **graded))
     return plans
 
 
