@@ -93,7 +93,8 @@ def _teacher_text(plan: dict[str, Any]) -> str:
     """Where a teacher answers: who begins, and for which samples; empty elsewhere."""
     if not plan.get("voters"):
         return ""
-    votes = " and ".join(VOTERS_NAMES[voter] for voter in plan["voters"])
+    *first, last = (VOTERS_NAMES[voter] for voter in plan["voters"])
+    votes = f"{', '.join(first)} and {last}" if first else last
     votes += ", which knows the labels of earlier domains" if plan.get("remembers") else ""
     samples = [SEEN_TEXT[plan["unlabelled"]]] if plan["unlabelled"] else []
     samples += [f"{plan['made_up']} samples made up of labelled ones"] if plan["made_up"] else []
