@@ -15,14 +15,13 @@ from nt_host.adapt.homeostasis import settle, some
 from nt_host.adapt.loop import adapt
 from nt_host.connect import ChipOptions, connected
 from nt_host.evaluate import encoded, evaluate_events
+from nt_host.experiment.lessons import drawn, taught_lesson
 from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, linear_accuracy
 from nt_host.experiment.plan import Plan
 from nt_host.move_codes import move_codes
 from nt_host.readout import Accuracy, image_accuracy
 from nt_host.rules.tft import DIGITAL_RULE, FullTuning, FullTuningSettings
-from nt_host.tasks import Dataset, Split, Target, split_target
-from nt_host.tasks.split import set_apart
-from nt_host.teacher.lesson import Lesson, lesson
+from nt_host.tasks import Dataset, Split, Target
 from nt_host.teacher.linear_teacher import TEACHER_RULE, voting
 from nt_model.errors import UsageError
 from nt_model.image import Image
@@ -61,25 +60,27 @@ def run_cell(
     seed: int,
     *,
     source: Dataset | None = None,
+    earlier: Dataset | None = None,
     start_codes: str = "",
 ) -> Cell:
     """Adapt a fresh simulated chip of `seed` to `target`, over the wire; digital rules tune a digital copy instead.
 
     Args:
-        source: samples of the source, for the linear baselines and homeostasis.
+        source: samples of the source, for teachers, linear baselines and homeostasis.
+        earlier: samples that were labelled in earlier domains, for a teacher that remembers them.
         start_codes: hexadecimal codes to begin with; the chip's own where empty.
 
     Raises:
         UsageError: the plan needs the source and there is none, or as `adapt`.
     """
-    split, unlabelled = _split(plan, target, labels_per_class, seed)
+    split, unlabelled = drawn(plan, target, labels_per_class, seed)
     if plan.settings.rule in LINEAR_RULES:
         return _linear_cell(plan.settings.rule, loaded.image, target.name, split, seed, _needed(source))
     if plan.settings.rule == TEACHER_RULE:
-        return _teacher_cell(plan, loaded.image, target.name, split, unlabelled, seed, _needed(source))
+        return _teacher_cell(plan, loaded.image, target.name, split, unlabelled, seed, _needed(source), earlier)
     samples = split.labelled
     if plan.voters:
-        samples = _lesson(plan, loaded.image, split, unlabelled, seed, _needed(source)).samples
+        samples = taught_lesson(plan, loaded.image.encoder, split, unlabelled, seed, _needed(source), earlier).samples
     x, x_test = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     if plan.settings.rule == DIGITAL_RULE:
         return _digital_cell(plan, loaded.image, target.name, split, samples.labels, (x, x_test), seed)
@@ -119,7 +120,7 @@ def codes_of(text: str) -> ByteArray:
 
 def recalled_cell(plan: Plan, loaded: LoadedImage, target: Target, labels_per_class: int, cell: Cell) -> Cell:
     """`cell` tested again: the codes that it ended with are loaded into the chip, and nothing is learned."""
-    split, _ = _split(plan, target, labels_per_class, cell.seed)
+    split, _ = drawn(plan, target, labels_per_class, cell.seed)
     with connected(simulated(plan, cell.seed), loaded) as chip:
         writes = move_codes(chip, codes_of(cell.codes))
         seen = evaluate_events(chip, loaded.image, encoded(loaded.image, split.test), split.test.labels)
@@ -135,42 +136,20 @@ def _needed(source: Dataset | None) -> Dataset:
     return source
 
 
-def _split(plan: Plan, target: Target, labels_per_class: int, seed: int) -> tuple[Split, FloatArray | None]:
-    """Labelled samples and test of `plan`, and features that are seen without labels, where it asks for them."""
-    split = split_target(target, labels_per_class, seed)
-    if not plan.unlabelled:
-        return split, None
-    unlabelled, test = set_apart(split, plan.unlabelled, seed)
-    return replace(split, test=test), unlabelled
-
-
-def _lesson(
-    plan: Plan, image: Image, split: Split, unlabelled: FloatArray | None, seed: int, source: Dataset
-) -> Lesson:
-    if plan.settings.held_out:
-        raise UsageError(
-            "a trial cannot judge what a teacher has seen",
-            evidence=f"a share of {plan.settings.held_out} is held out",
-            next_step="give `--held-out 0`",
-        )
-    return lesson(
-        image.encoder,
-        source,
-        split.labelled,
-        unlabelled,
-        voters=plan.voters,
-        made_up_count=plan.made_up,
-        seed=seed,
-    )
-
-
 def _teacher_cell(
-    plan: Plan, image: Image, domain: str, split: Split, unlabelled: FloatArray | None, seed: int, source: Dataset
+    plan: Plan,
+    image: Image,
+    domain: str,
+    split: Split,
+    unlabelled: FloatArray | None,
+    seed: int,
+    source: Dataset,
+    earlier: Dataset | None,
 ) -> Cell:
     """The teacher alone: before, the vote of those who know source and labels; after, what it teaches."""
     started = time.monotonic()
-    first = voting(plan.voters, image.encoder, source, split.labelled)
-    last = _lesson(plan, image, split, unlabelled, seed, source).teacher
+    first = voting(plan.voters, image.encoder, source, split.labelled, earlier)
+    last = taught_lesson(plan, image.encoder, split, unlabelled, seed, source, earlier).teacher
     before, after = (linear_accuracy(each, image.encoder, split.test) for each in (first, last))
     return Cell(domain, seed, before, after, len(split.labelled), 0, 0, 0, round(time.monotonic() - started, 3))
 

@@ -12,7 +12,7 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
 from nt_host.tasks.split import APART, TEST_TOO
-from nt_host.teacher.linear_teacher import VOTERS
+from nt_host.teacher.linear_teacher import DRIFT, USUAL_VOTERS
 from nt_host.train_image import GRADED, recipe
 from nt_model.errors import UsageError
 
@@ -42,9 +42,10 @@ class Plan:
             every domain is tested again with its own codes loaded.
         rom: named task whose network is used, where several tasks share one; empty for the task's own.
         networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
-        voters: linear baselines whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
+        voters: models whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
         unlabelled: which samples the teacher sees without labels (`nt_host.tasks.split.UNLABELLED`); empty for none.
         made_up: samples that the teacher makes up and labels.
+        remembers: the teacher knows the labels that were given in earlier domains, too.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
         switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
             tunes the network without them.
@@ -65,6 +66,7 @@ class Plan:
     voters: tuple[str, ...] = ()
     unlabelled: str = ""
     made_up: int = 0
+    remembers: bool = False
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
 
@@ -115,6 +117,25 @@ GRADED_SETTINGS = AdaptSettings(rule="scores", held_out=0.0, batch_size=96, step
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
     settings = {"train": recipe(task), "settings": FAST, "seeds": FIVE_SEEDS, "labels_per_class": labels_per_class}
     return Plan(name, task, **{**settings, **more})
+
+
+def _drift_teachers() -> list[Plan]:
+    """The e-nose under teachers that model drift, and under those that remember. `-drift` has the voters that batches 2
+    and 3 chose, with 3 and 1 labels, among its own and those of `-semi`, `-drift-lr` and `-drift-alone`."""
+    graded: dict[str, Any] = {"train": GRADED, "settings": GRADED_SETTINGS}
+    plans = []
+    for digit, labels in (("", None), ("3", 3), ("1", 1)):
+        teacher: dict[str, Any] = {"labels_per_class": labels, "voters": (*USUAL_VOTERS, DRIFT), "unlabelled": APART}
+        plans += [
+            _drift_plan(f"enose{digit}-drift", "enose", **teacher),
+            _drift_plan(f"enose{digit}-drift-lr", "enose", **{**teacher, "voters": ("lr", DRIFT)}),
+            _drift_plan(f"enose{digit}-drift-alone", "enose", **{**teacher, "voters": (DRIFT,)}),
+            _drift_plan(f"enose{digit}-known", "enose", **{**teacher, "voters": USUAL_VOTERS}, remembers=True),
+            _drift_plan(f"enose{digit}-known-drift", "enose", **teacher, remembers=True),
+        ]
+        if labels is not None:
+            plans.append(_drift_plan(f"enose{digit}-drift-graded", "enose", **teacher, **graded))
+    return plans
 
 
 MADE_UP = 400
@@ -171,17 +192,18 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-seq-graded", "enose", train=GRADED, settings=GRADED_SETTINGS, chained=True),
         _drift_plan("enose-home", "enose", homeostasis=8),
         _drift_plan("enose-seq", "enose", chained=True),
-        _drift_plan("enose-semi", "enose", voters=VOTERS, unlabelled=APART),
-        _drift_plan("enose3-semi", "enose", 3, voters=VOTERS, unlabelled=APART),
-        _drift_plan("enose1-semi", "enose", 1, voters=VOTERS, unlabelled=APART),
-        _drift_plan("enose-seen", "enose", voters=VOTERS, unlabelled=TEST_TOO),
-        _drift_plan("enose3-seen", "enose", 3, voters=VOTERS, unlabelled=TEST_TOO),
-        _drift_plan("enose1-seen", "enose", 1, voters=VOTERS, unlabelled=TEST_TOO),
-        _drift_plan("enose-made", "enose", voters=VOTERS, made_up=MADE_UP),
-        _drift_plan("enose-seq-semi", "enose", chained=True, voters=VOTERS, unlabelled=APART),
-        _drift_plan("enose-seq-made", "enose", chained=True, voters=VOTERS, made_up=MADE_UP),
-        _drift_plan("enose3-made", "enose", 3, voters=VOTERS, made_up=MADE_UP),
-        _drift_plan("enose1-made", "enose", 1, voters=VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-semi", "enose", voters=USUAL_VOTERS, unlabelled=APART),
+        _drift_plan("enose3-semi", "enose", 3, voters=USUAL_VOTERS, unlabelled=APART),
+        _drift_plan("enose1-semi", "enose", 1, voters=USUAL_VOTERS, unlabelled=APART),
+        _drift_plan("enose-seen", "enose", voters=USUAL_VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose3-seen", "enose", 3, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose1-seen", "enose", 1, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
+        _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-seq-semi", "enose", chained=True, voters=USUAL_VOTERS, unlabelled=APART),
+        _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose3-made", "enose", 3, voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose1-made", "enose", 1, voters=USUAL_VOTERS, made_up=MADE_UP),
+        *_drift_teachers(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),

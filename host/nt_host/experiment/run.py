@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
+from nt_host.experiment.lessons import labelled_before
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
 from nt_host.pretrain.spec import TrainProgress
@@ -102,7 +103,10 @@ def run_experiment(
             key = plan.cell_key(target.name, seed, loaded.digest, codes)
             cell = kept_cell(path, key)
             if cell is None:
-                cell = run_cell(plan, loaded, target, per_class, seed, source=task.source, start_codes=codes)
+                earlier = labelled_before(plan, task, target.name, per_class, seed)
+                cell = run_cell(
+                    plan, loaded, target, per_class, seed, source=task.source, earlier=earlier, start_codes=codes
+                )
                 keep_cell(path, key, cell)
             cells.append(cell)
             if plan.chained:

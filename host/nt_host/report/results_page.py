@@ -12,10 +12,12 @@ from nt_host.experiment.linear_baseline import LINEAR_RULES
 from nt_host.experiment.plan import PLANS, own_rule
 from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
+from nt_host.report.blind_choice import Result, candidates, choice_table
 from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
+from nt_host.tasks.enose import LABELS_PER_CLASS
 from nt_host.tasks.split import APART, TEST_TOO
-from nt_host.teacher.linear_teacher import TEACHER_RULE
+from nt_host.teacher.linear_teacher import DRIFT, TEACHER_RULE
 
 OFF_CHIP = (DIGITAL_RULE, TEACHER_RULE, *LINEAR_RULES)
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
@@ -28,7 +30,8 @@ SUMMARY_TEXT = (
     "All experiments at a glance: mean over domains and the worst domain, per cent of the test samples; held out: "
     "share of the labels that a trial keeps for itself. Rules `tft`, `lr`, `lda` and `teacher` change weights in float "
     "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
-    "tested on as well; `-made`: samples that it makes up of the labelled ones (docs/learning.md)."
+    "tested on as well; `-made`: samples that it makes up of the labelled ones; `-drift`: as `-semi`, with a voter "
+    "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered (docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
@@ -76,7 +79,11 @@ def _networks_text(plan: dict[str, Any]) -> str:
     return ", one network for all seeds" if used == 1 else f", {used} networks for {len(plan['seeds'])} seeds"
 
 
-VOTERS_NAMES = {"lr": "logistic regression on source and labels", "lda": "discriminant on the labels"}
+VOTERS_NAMES = {
+    "lr": "logistic regression on source and labels",
+    "lda": "discriminant on the labels",
+    DRIFT: "drift model of the source's classes",
+}
 SEEN_TEXT = {
     APART: "samples without labels that are not tested on",
     TEST_TOO: "all samples without labels, those tested on included",
@@ -87,7 +94,9 @@ def _teacher_text(plan: dict[str, Any]) -> str:
     """Where a teacher answers: who begins, and for which samples; empty elsewhere."""
     if not plan.get("voters"):
         return ""
-    votes = " and ".join(VOTERS_NAMES[voter] for voter in plan["voters"])
+    *first, last = (VOTERS_NAMES[voter] for voter in plan["voters"])
+    votes = f"{', '.join(first)} and {last}" if first else last
+    votes += ", which knows the labels of earlier domains" if plan.get("remembers") else ""
     samples = [SEEN_TEXT[plan["unlabelled"]]] if plan["unlabelled"] else []
     samples += [f"{plan['made_up']} samples made up of labelled ones"] if plan["made_up"] else []
     return f"a teacher on the host ({votes}) answers for {' and '.join(samples)}"
@@ -196,10 +205,12 @@ def _summary(paths: Sequence[Path]) -> list[str]:
     """One line per experiment and rule: what to compare at a glance."""
     lines = []
     measured: dict[tuple[str, str], Figures] = {}
+    results = []
     for path in paths:
         if is_stream(path):
             continue
         plan, cells = read_result(path)
+        results.append((plan, cells))
         found = rows(cells)
         of = {row.domain: row for row in found}
         # An experiment with a single domain has no mean over domains: it is its own.
@@ -212,7 +223,11 @@ def _summary(paths: Sequence[Path]) -> list[str]:
         shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
         figures = " | ".join(mean_and_spread(value) for value in shown)
         lines.append(f"| {plan['name']} | `{settings['rule']}` | {len(plan['seeds'])} | {trial} | {figures} |")
-    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, "", *rules_table(measured)] if lines else []
+    return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, "", *rules_table(measured), *_choices(results)] if lines else []
+
+
+def _choices(results: Sequence[Result]) -> list[str]:
+    return choice_table(candidates(results, LABELS_PER_CLASS))
 
 
 def _page_part(path: Path) -> str:

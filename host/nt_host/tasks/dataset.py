@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,3 +101,11 @@ def one_domain(features: FloatArray, labels: Int64Array, class_names: tuple[str,
     return Dataset(
         features.astype(np.float32), labels.astype(np.int64), np.zeros(len(labels), np.int64), class_names, (name,)
     )
+
+
+def joined(parts: Sequence[Dataset]) -> Dataset:
+    """All samples of `parts`, at least one, which name the same classes and domains, in their order."""
+    features, labels, domain = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "labels", "domain")
+    )
+    return Dataset(features, labels, domain, parts[0].class_names, parts[0].domain_names)

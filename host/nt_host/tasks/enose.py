@@ -18,6 +18,7 @@ RECORDING = Recording(
     "gas_drift.npz",
 )
 SOURCE_BATCH = 1
+LABELS_PER_CLASS = 8
 CLASS_NAMES = ("acetaldehyde", "acetone", "ammonia", "ethanol", "ethylene", "toluene")
 
 
@@ -52,7 +53,7 @@ def load() -> Task:
         name="enose",
         source=everything.of_domain(f"batch{SOURCE_BATCH}"),
         targets=tuple(Target(f"batch{n}", everything.of_domain(f"batch{n}")) for n in later),
-        labels_per_class=8,
+        labels_per_class=LABELS_PER_CLASS,
         transform="signed_log",
         world=aged,
     )

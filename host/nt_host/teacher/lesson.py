@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.tasks.dataset import Dataset
-from nt_host.teacher.linear_teacher import VOTERS, Teacher, taught, voting, with_answers
+from nt_host.teacher.linear_teacher import USUAL_VOTERS, Teacher, taught, voting, with_answers
 from nt_host.teacher.made_up import made_up
 from nt_model.image import EncoderSpec
 
@@ -30,22 +30,24 @@ def lesson(
     labelled: Dataset,
     unlabelled: FloatArray | None,
     *,
-    voters: Sequence[str] = VOTERS,
+    voters: Sequence[str] = USUAL_VOTERS,
     made_up_count: int = 0,
     seed: int = 0,
+    earlier: Dataset | None = None,
 ) -> Lesson:
     """The lesson of `labelled` and, where given, of `unlabelled` (m, F); nothing else of these has any say.
 
     Args:
         source: samples of the source with their labels.
-        voters: linear baselines whose vote begins (`linear_teacher.VOTERS`).
+        voters: models whose vote begins (`linear_teacher.VOTERS`).
         made_up_count: samples that are made up beside, 0 for none.
         seed: of the samples that are made up.
+        earlier: samples that were labelled in earlier domains, as `voting` takes them.
 
     Raises:
         UsageError: as `voting`, `taught` and `made_up`.
     """
-    teacher = voting(voters, encoder, source, labelled)
+    teacher = voting(voters, encoder, source, labelled, earlier)
     others = [np.empty((0, labelled.n_features), np.float32)]
     if unlabelled is not None:
         teacher = taught(teacher, labelled, unlabelled)

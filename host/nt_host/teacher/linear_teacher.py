@@ -1,8 +1,9 @@
-"""Teacher: linear baselines vote, then a linear discriminant learns from the labels and from its own answers.
+"""Teacher: linear models vote, then a linear discriminant learns from the labels and from its own answers.
 
-The vote is the mean class probability of the voters, which are `nt_host.experiment.linear_baseline`'s: `lr` knows the
-source and the labels, `lda` the labels alone, and only where there are more labels than classes. Each of at most
-ROUNDS rounds fits a discriminant with shrinkage (Ledoit and Wolf 2004) on the labelled samples, LABEL_COPIES times
+The vote is the mean class probability of the voters. `lr` and `lda` are `nt_host.experiment.linear_baseline`'s: `lr`
+knows the source and the labels, `lda` the labels alone, and only where there are more labels than classes. `drift`
+(`nt_host.teacher.drift_model`) moves the source's classes by what the labels say of the shift. Each of at most ROUNDS
+rounds fits a discriminant with shrinkage (Ledoit and Wolf 2004) on the labelled samples, LABEL_COPIES times
 each, and on all unlabelled ones under the answers of the round before: self-training, Scudder 1965, IEEE Transactions
 on Information Theory 11, 363. Classes that no labelled sample has are never answered.
 """
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, standardised
-from nt_host.tasks.dataset import Dataset
+from nt_host.tasks.dataset import Dataset, joined
+from nt_host.teacher.drift_model import fitted_drift
 from nt_model.errors import UsageError
 from nt_model.image import EncoderSpec
 
@@ -27,7 +29,9 @@ Int64Array = NDArray[np.int64]
 
 TEACHER_RULE = "teacher"
 """What an experiment calls the teacher where it runs alone, without a chip."""
-VOTERS = LINEAR_RULES
+DRIFT = "drift"
+VOTERS = (*LINEAR_RULES, DRIFT)
+USUAL_VOTERS = LINEAR_RULES
 ROUNDS = 8
 LABEL_COPIES = 3
 """How often a labelled sample counts where an unlabelled one counts once."""
@@ -66,8 +70,13 @@ class Teacher:
         return self.predict(standardised(self.encoder, features))
 
 
-def voting(voters: Sequence[str], encoder: EncoderSpec, source: Dataset, labelled: Dataset) -> Teacher:
+def voting(
+    voters: Sequence[str], encoder: EncoderSpec, source: Dataset, labelled: Dataset, earlier: Dataset | None = None
+) -> Teacher:
     """The vote of `voters` (of VOTERS, at least one) after `source` and `labelled`.
+
+    Where samples labelled in `earlier` domains are given, `lr` weighs them like those of today; to the other voters
+    they are nothing.
 
     Raises:
         UsageError: a voter is unknown, or none can learn from so few labels.
@@ -75,13 +84,25 @@ def voting(voters: Sequence[str], encoder: EncoderSpec, source: Dataset, labelle
     unknown = [voter for voter in voters if voter not in VOTERS]
     classes = np.unique(labelled.labels)
     able = [voter for voter in voters if voter != "lda" or len(labelled) > len(classes)]
+    if not np.isin(classes, source.labels).all():
+        able = [voter for voter in able if voter != DRIFT]
     if unknown or not able:
         raise UsageError(
             "the teacher has no voter that can learn here",
             evidence=f"voters: {', '.join(voters)}; {len(labelled)} labels of {len(classes)} classes",
-            next_step=f"choose among {', '.join(VOTERS)}; `lda` needs more labels than classes",
+            next_step=f"choose among {', '.join(VOTERS)}; `lda` needs more labels than classes, `{DRIFT}` a source "
+            "with all of them",
         )
-    return Teacher(encoder, classes, tuple(fitted(voter, encoder, source, labelled) for voter in able))
+    return Teacher(encoder, classes, tuple(_voter(voter, encoder, source, labelled, earlier) for voter in able))
+
+
+def _voter(voter: str, encoder: EncoderSpec, source: Dataset, labelled: Dataset, earlier: Dataset | None) -> Any:
+    if voter == "lr" and earlier is not None:
+        return fitted(voter, encoder, source, joined([earlier, labelled]))
+    if voter != DRIFT:
+        return fitted(voter, encoder, source, labelled)
+    source_values, values = (standardised(encoder, each.features) for each in (source, labelled))
+    return fitted_drift(source_values, source, values, labelled)
 
 
 def taught(first: Teacher, labelled: Dataset, unlabelled: FloatArray) -> Teacher:
