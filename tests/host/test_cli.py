@@ -162,6 +162,7 @@ def test_interrupt_is_130(digits_image: Path, tmp_path: Path) -> None:
         env=cli_environment(tmp_path),
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     while not (tmp_path / "run" / "checkpoint.npz").exists() and process.poll() is None:
         time.sleep(0.02)
