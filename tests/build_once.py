@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-BUILD_S = 100
+BUILD_S = 250
 
 
 def built_once(folder: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -33,7 +33,7 @@ def make_command(target: str, build: Path, *variables: str) -> list[str]:
 
 def make(target: str, build: Path, *variables: str) -> subprocess.CompletedProcess[str]:
     command = make_command(target, build, *variables)
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
 
 
 def native_programs(run_folder: Path) -> Path:

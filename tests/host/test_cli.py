@@ -167,7 +167,7 @@ def test_interrupt_is_130(digits_image: Path, tmp_path: Path) -> None:
     while not (tmp_path / "run" / "checkpoint.npz").exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=250)
     assert process.returncode == 130
     assert "Traceback" not in errors
 
