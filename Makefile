@@ -80,11 +80,16 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/python -m nt_hil.generate --check
 
+# One process more than two cores, since tests also wait for boards and clocks. A file of tests stays in one process, with
+# what its fixtures built; tests/longest_first.py has the order.
+PROCESSES ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
 test: $(TEST_NEEDS) check
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(TEST_NEEDS)
-	$(BIN)/python -m pytest -m slow --timeout=3600
+	$(PYTEST) -m slow --timeout=3600
 
 generate: $(VENV)/.installed
 	$(BIN)/python -m nt_hil.generate

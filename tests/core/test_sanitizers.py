@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REPLAYED = ("test_array.py", "test_learn.py", "test_image.py", "test_frame.py")
 FLAGS = ("-O1", "-g", "-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+pytestmark = pytest.mark.timeout(900)  # the dearest build of all
 PROVOKED = """
 import sys
 from tests.core.sanitized import core_replace

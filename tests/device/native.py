@@ -98,5 +98,5 @@ class NativeDevice:
 
     def close(self) -> None:
         """Ends the process; a complaint of the sanitizers at its end fails the test."""
-        _, complaint = self._process.communicate(timeout=20)
+        _, complaint = self._process.communicate(timeout=60)
         assert self._process.returncode == 0, complaint.decode(errors="replace")[-4000:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,20 +17,12 @@ from tests.core.cases import build_image
 from tests.device.native import NativeDevice
 from tests.device.pair import Pair
 from tests.device.test_client import CHOICE, client_of, samples
+from tests.firmware.conftest import native_programs
 
-FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for tool in ("make", "cc"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed; try `apt-get install -y make gcc`")
-    build = tmp_path_factory.mktemp("posix")
-    command = ["make", "-C", str(FIRMWARE), f"BUILD={build}", "SANITIZE=1", "MAIN=core", f"{build}/posix/nt-chip"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return build / "posix" / "nt-chip"
+@pytest.fixture(scope="session")
+def program(run_folder: Path) -> Path:
+    return native_programs(run_folder) / "nt-chip"
 
 
 @pytest.fixture(params=["tcp:0", "pty"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nt_hil.emulator import EmulatorLink, EmulatorOptions, open_emulator
+from tests.build_once import built_once
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 PACKAGES = {
@@ -26,37 +27,48 @@ def tool_require(*names: str) -> None:
             pytest.skip(f"{name} is not installed; try `apt-get install -y --no-install-recommends {PACKAGES[name]}`")
 
 
+def make_command(target: str, build: Path, *variables: str) -> list[str]:
+    return ["make", "-C", str(FIRMWARE), f"BUILD={build}", *variables, target]
+
+
 def make(target: str, build: Path, *variables: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", "-C", str(FIRMWARE), f"BUILD={build}", *variables, target]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    command = make_command(target, build, *variables)
+    return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+
+
+def native_programs(run_folder: Path) -> Path:
+    """Folder with the native programs, built with the address and undefined-behaviour checkers."""
+    tool_require("make", "cc")
+    build = run_folder / "native"
+    result = built_once(build, make_command("posix", build, "SANITIZE=1"))
+    assert (result.returncode, result.stderr) == (0, "")
+    return build / "posix"
 
 
 @pytest.fixture(scope="session")
 def build_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds of this process alone."""
     return tmp_path_factory.mktemp("firmware")
 
 
 @pytest.fixture(scope="session")
-def boards_build(build_root: Path) -> subprocess.CompletedProcess[str]:
+def boards_build(run_folder: Path) -> subprocess.CompletedProcess[str]:
     """Result of building both boards."""
     tool_require("make", "arm-none-eabi-gcc")
-    return make("boards", build_root)
+    build = run_folder / "boards"
+    return built_once(build, make_command("boards", build))
 
 
 @pytest.fixture(scope="session")
-def boards(boards_build: subprocess.CompletedProcess[str], build_root: Path) -> Path:
-    """Folder with the boards' programs."""
+def boards(boards_build: subprocess.CompletedProcess[str], run_folder: Path, build_root: Path) -> Path:
+    """Folder with the boards' programs: a copy of this process, whose emulators are told from others' by its path."""
     assert boards_build.returncode == 0, boards_build.stderr
-    return build_root
+    return shutil.copytree(run_folder / "boards", build_root, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
-def posix(build_root: Path) -> Path:
-    """Folder with the native programs, built with the address and undefined-behaviour checkers."""
-    tool_require("make", "cc")
-    result = make("posix", build_root / "native", "SANITIZE=1")
-    assert (result.returncode, result.stderr) == (0, "")
-    return build_root / "native" / "posix"
+def posix(run_folder: Path) -> Path:
+    return native_programs(run_folder)
 
 
 @pytest.fixture

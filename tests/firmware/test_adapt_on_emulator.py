@@ -31,7 +31,7 @@ SEED = 3
 POOL = 100
 """Samples of the task that are used: an emulated UART carries some 10 kB/s."""
 LOOPS = ("host", "device")
-TIMEOUT_S = 100
+TIMEOUT_S = 250
 IMAGE_AT = 0x0801_0000
 """Where a user's own command line puts the chip image, see docs/firmware.md."""
 

@@ -114,7 +114,7 @@ def test_no_orphan_when_the_parent_dies(boards: Path, end: signal.Signals) -> No
         assert parent.stdout.readline() == b"up\n"
         assert emulators_of(firmware)
         parent.send_signal(end)
-        parent.wait(10)
+        parent.wait(60)
     assert none_left(firmware)
 
 

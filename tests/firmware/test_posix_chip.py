@@ -18,7 +18,7 @@ NV_AREA = 0x40000
 
 def test_standard_streams(posix: Path) -> None:
     result = subprocess.run(
-        [posix / "nt-echo", "--uid", "abc"], input=b"ab\0u\0n\0b", capture_output=True, timeout=20, check=True
+        [posix / "nt-echo", "--uid", "abc"], input=b"ab\0u\0n\0b", capture_output=True, timeout=60, check=True
     )
     assert result.stdout == MARKER + b"ABu0000000000000abc\nn00000000\nb00000000\n"
     assert result.stderr == b""
@@ -78,7 +78,7 @@ def test_socket_survives_a_reset_and_takes_the_next_client(posix: Path, tmp_path
 
 def test_nv_file_is_kept(posix: Path, tmp_path: Path) -> None:
     nv = tmp_path / "nv.bin"
-    subprocess.run([posix / "nt-echo", "--nv", nv], input=b"\0n", capture_output=True, timeout=20, check=True)
+    subprocess.run([posix / "nt-echo", "--nv", nv], input=b"\0n", capture_output=True, timeout=60, check=True)
     content = nv.read_bytes()
     assert content[NV_AREA - 8 : NV_AREA] == bytes(range(1, 9))
     assert set(content[: NV_AREA - 8]) == {0xFF}
@@ -86,6 +86,6 @@ def test_nv_file_is_kept(posix: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--listen"], ["--listen", "nowhere:1"], ["--image", "/no/such"], ["--x", "y"]])
 def test_bad_usage(posix: Path, arguments: list[str]) -> None:
-    result = subprocess.run([posix / "nt-echo", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run([posix / "nt-echo", *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert result.stderr.startswith("error: ")

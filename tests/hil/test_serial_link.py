@@ -34,9 +34,12 @@ def pty_port() -> Iterator[tuple[str, int]]:
         os.close(slave)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A TCP port that is taken, so that nobody else gets it, and that refuses every connection."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -44,13 +47,13 @@ def _free_port() -> int:
     [
         ("/dev/nt-absent", "there is no port /dev/nt-absent"),
         ("/dev/null", "not a serial port"),
-        (f"socket://127.0.0.1:{_free_port()}", "nothing answers"),
-        (f"rfc2217://127.0.0.1:{_free_port()}", "nothing answers"),
+        ("socket://127.0.0.1:{deaf}", "nothing answers"),
+        ("rfc2217://127.0.0.1:{deaf}", "nothing answers"),
     ],
 )
-def test_ports_that_do_not_open(port: str, said: str) -> None:
+def test_ports_that_do_not_open(port: str, said: str, deaf_port: int) -> None:
     with pytest.raises(LinkError, match=said) as caught:
-        open_chip(port, deadline_s=1.0)
+        open_chip(port.format(deaf=deaf_port), deadline_s=1.0)
     assert caught.value.evidence
     assert caught.value.next_step
 

@@ -99,7 +99,7 @@ def cli_process(tmp_path: Path) -> RunCli:
             env=cli_environment(tmp_path),
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
 

@@ -70,7 +70,7 @@ def served(loaded: LoadedImage) -> Iterator[str]:
     thread = threading.Thread(target=run_tcp, args=(device, stop, announce))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield ports[0]
     finally:
         stop.stop()

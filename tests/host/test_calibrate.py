@@ -118,7 +118,7 @@ def test_a_process_that_was_killed_goes_on_to_the_same_calibration(rom: Path, tm
     command = cli_command("calibrate", "--port", "sim:typical,seed=7", "--image", rom, "--set", "refine_patterns=200")
     homes = [tmp_path / "whole", tmp_path / "parts"]
     environments = [cli_environment(home, {"OMP_NUM_THREADS": "1"}) for home in homes]
-    done = subprocess.run(command, env=environments[0], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environments[0], capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     process = subprocess.Popen(command, env=environments[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not any(len(path.read_bytes()) > 9_000 for path in (homes[1] / "data").rglob("journal.jsonl")):
@@ -126,7 +126,7 @@ def test_a_process_that_was_killed_goes_on_to_the_same_calibration(rom: Path, tm
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = subprocess.run(command, env=environments[1], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environments[1], capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     assert "going on with a calibration begun" in done.stderr
     whole, parts = (read_calibration(latest_in(home)[0]) for home in homes)
