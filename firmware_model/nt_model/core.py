@@ -23,11 +23,12 @@ from nt_model.core_values import (
     LearnBatch,
     Results,
     by_layer,
+    check_codes,
     check_state,
     checked_events,
     joined_layers,
 )
-from nt_model.engine import Forward, learn_one_by_one
+from nt_model.engine import Forward, gates_of_counts, learn_one_by_one
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
@@ -101,12 +102,11 @@ class CoreEngine:
 
     def forward_nominal(self, codes: ByteArray, x: ByteArray) -> Forward:
         """The ideal chip at `codes`; kernels of boards run it without a silicon model, from the image alone."""
-        if codes.shape != (self.image.n_codes,) or codes.dtype != np.uint8:
-            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
+        check_codes(self.image, codes)
         results = self._room(len(x))
         events = checked_events(self.image, x)
         with self._lock:
-            self.array.run_nominal(np.ascontiguousarray(codes), events, results)
+            self.array.run_nominal(codes, events, results)
         return self._forward(results)
 
     def forward_dithered(
@@ -123,13 +123,24 @@ class CoreEngine:
         """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
         results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
         events = checked_events(self.image, x)
-        self._check_codes(codes)
+        check_codes(self.image, codes, POINTS)
         with self._lock:
             if isinstance(self.array, HostArray):
                 self.array.run_coded(tables, codes, events, first_step, results)
             else:
                 self.array.run([tables.at(one) for one in codes], events, first_step, results)
         return results.counts
+
+    def gates(
+        self, tables: GainTables, codes: ByteArray, settings: LearnSettings, x: ByteArray, first_step: int
+    ) -> ByteArray:
+        """See `Engine.gates`; on kernels of hosts in one call."""
+        if not isinstance(self.array, HostArray):
+            return gates_of_counts(self, tables, codes, settings, x, first_step)
+        events = checked_events(self.image, x)
+        check_codes(self.image, codes)
+        with self._lock:
+            return self.array.gates(tables, codes, settings, events, first_step)
 
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
@@ -170,10 +181,6 @@ class CoreEngine:
             return after
         first_step += done * x.shape[1] * x.shape[2]
         return learn_one_by_one(self, after, tables, first_step, x[done:], labels[done:], settings[done:])
-
-    def _check_codes(self, codes: ByteArray) -> None:
-        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:
-            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
 
     def learn_nominal(
         self, state: LearnState, x: ByteArray, labels: NDArray[np.int64], settings: LearnSettings

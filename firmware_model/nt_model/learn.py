@@ -48,6 +48,10 @@ class LearnSettings:
     code_max: int = 255
 
     def __post_init__(self) -> None:
+        in_order = 0 <= self.code_min <= self.code_max <= 255
+        shifts_fit = 1 <= self.hidden_dither_code <= 127 and 1 <= self.output_dither_code <= 127
+        if in_order and shifts_fit and 1 <= self.rate_q8 <= 32767 and 1 <= self.max_move_code <= 127:
+            return
         for name, low, high in (
             ("hidden_dither_code", 1, 127),
             ("output_dither_code", 1, 127),
@@ -116,6 +120,22 @@ def code_error(image: Image, gated: tuple[Int64Array, ...]) -> Int64Array:
         split = inhibitory != excitatory
         np.add.at(total, inhibitory[split], -per_neuron[split])
     return total
+
+
+def packed_gates(above: ByteArray, below: ByteArray, outputs: int) -> ByteArray:
+    """What a learning step looks at, a bit each: (B, ceil(N / 8) + ceil(outputs / 8)) uint8, LSB first.
+
+    Args:
+        above, below: spike counts (B, N) at code + d and at code - d, all layers side by side.
+        outputs: neurons of the last layer.
+
+    First come the hidden neurons whose counts differ and the outputs that spiked above, filled up to whole bytes; then
+    the outputs that spiked below.
+    """
+    hidden = above.shape[1] - outputs
+    shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
+    parts = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
+    return np.concatenate(parts, axis=1)
 
 
 def _normalising_shift(mean_q8: Int64Array) -> Int64Array:

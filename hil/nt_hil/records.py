@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import ByteArray, Response
 from nt_hil.messages import ReadoutFlag
+from nt_model.learn import packed_gates
 
 Planes = tuple[ByteArray, ...]
 
@@ -79,7 +80,11 @@ class RecordLayout:
     def pack(self, counts: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
         """Records of B samples: `counts` (planes, B, N) uint8 with the neurons of all layers side by side, membranes
         (B, N_out) where the layout has them."""
-        spikes = self._packed_spikes(counts)
+        return self.joined(self._packed_spikes(counts), membrane_q8)
+
+    @staticmethod
+    def joined(spikes: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
+        """Records whose spikes are packed already, (B, ...) uint8; membranes as `pack`."""
         if membrane_q8 is None:
             return spikes.tobytes()
         tail = np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8)
@@ -123,11 +128,7 @@ class GateLayout(RecordLayout):
         return -(-self.n_read // 8)
 
     def _packed_spikes(self, counts: ByteArray) -> ByteArray:
-        hidden = self.n_read - self.widths[-1]
-        above, below = counts[1], counts[2]
-        shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
-        planes = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
-        return np.concatenate(planes, axis=1)
+        return packed_gates(counts[1], counts[2], self.widths[-1])
 
     def _unpacked_spikes(self, spikes: ByteArray) -> Response:
         bits = np.unpackbits(spikes[:, : self._bits_size], axis=1, count=self.n_read, bitorder="little")

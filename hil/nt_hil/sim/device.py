@@ -7,10 +7,10 @@ gets one NAK. HELLO opens a session with a number of its own, so that frames of 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nt_hil import messages as m
-from nt_hil.codec import Checks, Decoder, Frame, encode
+from nt_hil.codec import ALL_CHECKS, Checks, Decoder, Frame, encode
 from nt_hil.messages import ErrorCode, ResetReason
 from nt_hil.payload import PayloadError
 from nt_hil.refusal import Refusal
@@ -35,7 +35,7 @@ class LinkLimits:
 
     max_payload: int = 16384
     window: int = 8
-    checks: Checks = field(default_factory=Checks)
+    checks: Checks = ALL_CHECKS
     replay: bool = True
 
 

@@ -22,7 +22,7 @@ class OperatingPoints:
         self._tables: GainTables | None = None
 
     def _under(self, conditions: Conditions) -> None:
-        if conditions != self._conditions:
+        if conditions is not self._conditions and conditions != self._conditions:
             self._conditions = conditions
             self._kept.clear()
             self._tables = None

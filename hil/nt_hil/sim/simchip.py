@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ResetReason
-from nt_hil.records import RecordLayout
+from nt_hil.records import GateLayout, RecordLayout
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeBank, CodeLimits
 from nt_hil.sim.learner import Learner
@@ -193,6 +193,10 @@ class SimChip:
         return b"".join(records)
 
     def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
+        if isinstance(layout, GateLayout) and not self.bank.corrects:
+            tables = self._points.tables(self._conditions())
+            gates = self._engine.gates(tables, self.bank.codes, dither, x, self._steps_done)
+            return layout.joined(gates, self._forward(x)[1] if layout.membrane_size else None)
         spikes = membrane = None
         if layout.n_planes == 3:
             spikes = self._dithered(x, dither)
