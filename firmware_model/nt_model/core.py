@@ -63,7 +63,8 @@ def crc32c(data: bytes) -> int:
 
 
 class CoreEngine:
-    """Forward pass and learning step in C, bit-exact with the golden model; calls release the GIL.
+    """Forward pass and learning step in C, bit-exact with the golden model; calls release the GIL, and `lock` lets one
+    at a time work on the array's memory.
 
     Args:
         image: what to run.
@@ -90,13 +91,13 @@ class CoreEngine:
             if self.kernel in BOARD_KERNELS
             else HostArray(image, self.kernel, options)
         )
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """See `Engine.forward`."""
         results = self._room(len(x))
         events = checked_events(self.image, x)
-        with self._lock:
+        with self.lock:
             self.array.run([operating], events, first_step, results)
         return self._forward(results)
 
@@ -105,7 +106,7 @@ class CoreEngine:
         check_codes(self.image, codes)
         results = self._room(len(x))
         events = checked_events(self.image, x)
-        with self._lock:
+        with self.lock:
             self.array.run_nominal(codes, events, results)
         return self._forward(results)
 
@@ -115,7 +116,7 @@ class CoreEngine:
         """See `Engine.forward_dithered`."""
         results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
         events = checked_events(self.image, x)
-        with self._lock:
+        with self.lock:
             self.array.run([operating, plus, minus], events, first_step, results)
         return Spikes(*(tuple(by_layer(rows, self._sizes)) for rows in results.counts))
 
@@ -124,7 +125,7 @@ class CoreEngine:
         results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
         events = checked_events(self.image, x)
         check_codes(self.image, codes, POINTS)
-        with self._lock:
+        with self.lock:
             if isinstance(self.array, HostArray):
                 self.array.run_coded(tables, codes, events, first_step, results)
             else:
@@ -139,7 +140,7 @@ class CoreEngine:
             return gates_of_counts(self, tables, codes, settings, x, first_step)
         events = checked_events(self.image, x)
         check_codes(self.image, codes)
-        with self._lock:
+        with self.lock:
             return self.array.gates(tables, codes, settings, events, first_step)
 
     def learn(
@@ -151,7 +152,7 @@ class CoreEngine:
         if len(plus) != len(labels) or len(minus) != len(labels):
             raise UsageError("spikes and labels differ in length", evidence=f"{len(plus)} and {len(labels)} samples")
         check_state(self.image, after)
-        with self._lock:
+        with self.lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
 
@@ -174,7 +175,7 @@ class CoreEngine:
         after, done = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy()), 0
         check_state(self.image, after)
         if isinstance(self.array, HostArray):
-            with self._lock:
+            with self.lock:
                 given = np.ascontiguousarray(labels, np.int64)
                 done = self.array.learn_steps(after, tables, events, first_step, given, settings)
         if done == len(x):
@@ -193,7 +194,7 @@ class CoreEngine:
         check_state(self.image, state)
         if isinstance(self.array, HostArray):
             after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
-            with self._lock:
+            with self.lock:
                 if self.array.learn_nominal(after, events, np.ascontiguousarray(labels, np.int64), settings):
                     return after
         points = [state.codes, *(learn.dithered_codes(self.image, state.codes, settings, sign) for sign in (1, -1))]

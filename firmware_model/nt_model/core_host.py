@@ -191,6 +191,15 @@ class HostArray:
         bound = (ffi.from_buffer("uint8_t[]", events), samples, steps, first_step % 2**64, results.as_response())
         accepted("nt_host_run", lib.nt_host_run(self._host, self._options, points, POINTS, *bound))
 
+    def coded(self, tables: GainTables) -> tuple[Any, Any]:
+        """Points of a die and its gain tables, as C takes them; they live as long as `tables`."""
+        coded = self._coded_points(tables)
+        return coded.points, coded.tables
+
+    def attach(self, loop: Any) -> None:
+        """Let a struct nt_host_loop work on this array."""
+        loop.host, loop.options = self._host, self._options
+
     def _points_at(self, tables: GainTables, codes: ByteArray) -> Any:
         coded = self._coded_points(tables)
         given = ffi.from_buffer("uint8_t[]", codes)

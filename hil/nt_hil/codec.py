@@ -112,6 +112,11 @@ class Decoder:
     def __post_init__(self) -> None:
         self._longest = wire_size(self.max_payload)
 
+    @property
+    def is_between_frames(self) -> bool:
+        """No bytes wait for the rest of their frame."""
+        return not self._pending
+
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by `data`."""
         if b"\0" not in data:

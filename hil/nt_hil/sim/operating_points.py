@@ -38,6 +38,10 @@ class OperatingPoints:
             self._kept[key] = computed
         return self._kept[key]
 
+    def known_tables(self, conditions: Conditions) -> GainTables | None:
+        """What `tables` gives, where it was asked for under the same conditions before."""
+        return self._tables if conditions is self._conditions or conditions == self._conditions else None
+
     def tables(self, conditions: Conditions) -> GainTables:
         """Operating points at all codes under `conditions`: they cost as much as some thirty points, and a learning
         loop asks for three per step."""
