@@ -71,3 +71,24 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
                     gates + (size_t)s * nt_host_gates_bytes(host));
     return NT_OK;
 }
+
+static void bits_read(const uint8_t *bits, size_t count, uint8_t *bytes)
+{
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = bits[i / 8] >> i % 8 & 1;
+}
+
+void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes)
+{
+    size_t tail = (neurons + 7) / 8;
+    size_t hidden = neurons - outputs;
+    uint8_t *below = planes + (size_t)samples * neurons;
+    for (uint32_t s = 0; s < samples; s++) {
+        bits_read(gates, neurons, planes);
+        memset(below, 0, hidden);
+        bits_read(gates + tail, outputs, below + hidden);
+        gates += tail + (outputs + 7) / 8;
+        planes += neurons;
+        below += neurons;
+    }
+}

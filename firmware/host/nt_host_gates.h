@@ -17,4 +17,8 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
                   struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
                   const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates);
 
+/* Planes of `samples` rows of `neurons` bytes with the same gates: above, the bits of all neurons, then below, those of the
+   outputs alone and 0 for the others. */
+void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes);
+
 #endif

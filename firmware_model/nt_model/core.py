@@ -86,6 +86,7 @@ class CoreEngine:
         self.image = image
         self.kernel = chosen_kernel(kernel)
         self._sizes = tuple(layer.n_neurons for layer in image.layers)
+        self._neurons = sum(self._sizes)
         self.array: CoreArray = (
             BoardArray(image, block_neurons, self.kernel)
             if self.kernel in BOARD_KERNELS
@@ -114,7 +115,7 @@ class CoreEngine:
         self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
     ) -> Spikes:
         """See `Engine.forward_dithered`."""
-        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        results = Results(np.empty((POINTS, len(x), self._neurons), np.uint8), None)
         events = checked_events(self.image, x)
         with self.lock:
             self.array.run([operating, plus, minus], events, first_step, results)
@@ -122,7 +123,7 @@ class CoreEngine:
 
     def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
         """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
-        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        results = Results(np.empty((POINTS, len(x), self._neurons), np.uint8), None)
         events = checked_events(self.image, x)
         check_codes(self.image, codes, POINTS)
         with self.lock:
@@ -148,7 +149,7 @@ class CoreEngine:
     ) -> LearnState:
         """See `Engine.learn`."""
         after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
-        plus, minus = (joined_layers(counts, sum(self._sizes)) for counts in (spikes.plus, spikes.minus))
+        plus, minus = joined_layers(spikes.plus, self._neurons), joined_layers(spikes.minus, self._neurons)
         if len(plus) != len(labels) or len(minus) != len(labels):
             raise UsageError("spikes and labels differ in length", evidence=f"{len(plus)} and {len(labels)} samples")
         check_state(self.image, after)
@@ -209,8 +210,8 @@ class CoreEngine:
         return learn.dithered_codes(self.image, codes, settings, sign)
 
     def _room(self, batch: int) -> Results:
-        neurons = sum(self._sizes)
-        return Results(np.empty((1, batch, neurons), np.uint8), np.empty((2, batch, neurons), np.int32))
+        counts = np.empty((1, batch, self._neurons), np.uint8)
+        return Results(counts, np.empty((2, batch, self._neurons), np.int32))
 
     def _forward(self, results: Results) -> Forward:
         assert results.membranes is not None

@@ -149,6 +149,7 @@ int nt_host_codes_unpack(uint8_t *codes, uint32_t n_codes, uint32_t form, uint32
                          size_t length);
 
 size_t nt_host_gates_bytes(const struct nt_host *host);
+void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes);
 int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
                   struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
                   const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,15 +17,6 @@ from nt_model.operating import GainTables
 
 ByteArray = NDArray[np.uint8]
 _NO_ACCUMULATOR, _NO_MEAN = np.empty(0, np.int16), np.empty(0, np.uint32)
-
-
-@dataclass(frozen=True)
-class Served:
-    """`taken` bytes came off the wire; `answers` go back, in turn; `records` of the last PRESENT, None without one."""
-
-    taken: int
-    answers: list[bytes]
-    records: bytes | None
 
 
 class CoreLoop:
@@ -47,10 +37,15 @@ class CoreLoop:
         self._loop.steps, self._loop.n_classes = engine.image.n_steps, engine.image.n_classes
         self._loop.max_payload = max_payload
         self._out = ffi.new("uint8_t[]", window * (max_payload + max_payload // 254 + 16))
+        self._tables: GainTables | None = None
         array.attach(self._loop)
 
-    def serve(self, state: LoopState, tables: GainTables, data: bytes) -> Served:
-        """Take frames off `data` as long as they are the loop's."""
+    def serve(self, state: LoopState, tables: GainTables, data: bytes) -> tuple[int, list[bytes], bytes | None]:
+        """Take frames off `data` as long as they are the loop's, and bring `state` up to date.
+
+        Returns:
+            Bytes taken, the answers in turn, and the records of the last PRESENT, None without one.
+        """
         loop = self._loop
         kept = self._place(state, tables)
         with self._engine.lock:
@@ -58,12 +53,14 @@ class CoreLoop:
             records = ffi.buffer(loop.records, loop.record_bytes)[:] if loop.record_bytes else None
         if loop.answers:
             self._take(state, kept)
-        return Served(taken, self._answers(), records)
+        return taken, self._answers(), records
 
     def _place(self, state: LoopState, tables: GainTables) -> LearnState:
         """Set the loop to `state`; gives the arrays that it works on."""
         loop, learning = self._loop, state.learning
-        loop.points, loop.tables = self._array.coded(tables)
+        if tables is not self._tables:
+            self._tables = tables
+            loop.points, loop.tables = self._array.coded(tables)
         loop.session, loop.expected, loop.room = state.session, state.expected, state.room
         loop.revision, loop.fresh, loop.first_step = state.revision, state.fresh, state.steps_done % 2**64
         codes = state.codes.copy()

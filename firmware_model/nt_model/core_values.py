@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nt_model.core_library import ffi
 from nt_model.errors import UsageError
 from nt_model.image import Image
-from nt_model.learn import LearnSettings, LearnState
+from nt_model.learn import Layers, LearnSettings, LearnState
 from nt_model.operating import GainTables, LayerOperating, Operating
 
 ByteArray = NDArray[np.uint8]
@@ -107,7 +107,7 @@ def check_state(image: Image, state: LearnState) -> None:
 
 def joined_layers(counts: tuple[ByteArray, ...], neurons: int) -> ByteArray:
     """Spike counts of all layers side by side, (B, N) uint8, or UsageError."""
-    rows = np.concatenate(counts, axis=1)
+    rows = np.ascontiguousarray(counts.joined) if isinstance(counts, Layers) else np.concatenate(counts, axis=1)
     if rows.dtype != np.uint8 or rows.shape[1] != neurons:
         raise UsageError("spike counts do not fit the image", evidence=f"{rows.dtype} {rows.shape}")
     return rows

@@ -33,6 +33,14 @@ def frame_fields(piece: bytes) -> tuple[int, int, int, bytes] | None:
     return session, kind, seq, body[_HEADER.size :]
 
 
+def gate_planes(gates: ByteArray, neurons: int, outputs: int) -> ByteArray:
+    """`learn.unpacked_gates`."""
+    planes = np.empty((2, len(gates), neurons), np.uint8)
+    given = ffi.from_buffer("uint8_t[]", np.ascontiguousarray(gates))
+    lib.nt_host_gates_unpack(given, len(gates), neurons, outputs, ffi.from_buffer("uint8_t[]", planes))
+    return planes
+
+
 def code_form(before: ByteArray, after: ByteArray, room: int) -> tuple[int, int, bytes] | None:
     """Form, index of the first code and data of the shortest write that turns `before` into `after`, both (n_codes,)
     uint8; None where one of `room` bytes cannot carry it."""

@@ -9,6 +9,7 @@ running mean per code (docs/spec.md, section 5).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,18 @@ class LearnState:
         return cls(codes.copy(), np.zeros(len(codes), np.int16), np.zeros(len(codes), np.uint32))
 
 
+class Layers(tuple[ByteArray, ...]):
+    """Columns of `joined` (B, N) uint8, one view per layer in order: who wants all layers side by side has them."""
+
+    joined: ByteArray
+
+    @classmethod
+    def of(cls, joined: ByteArray, spans: Iterable[slice]) -> Layers:
+        layers = cls([joined[:, span] for span in spans])
+        layers.joined = joined
+        return layers
+
+
 @dataclass(frozen=True, eq=False)
 class Spikes:
     """Spike counts of every layer, one (B, N) uint8 per layer: at the codes, at code + d, at code - d."""
@@ -136,6 +149,16 @@ def packed_gates(above: ByteArray, below: ByteArray, outputs: int) -> ByteArray:
     shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
     parts = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
     return np.concatenate(parts, axis=1)
+
+
+def unpacked_gates(gates: ByteArray, neurons: int, outputs: int) -> ByteArray:
+    """Planes (2, B, neurons) uint8 of 0 or 1 with the same gates as the counts that were packed: above, the bits of all
+    neurons; below, those of the outputs, and 0 for hidden neurons."""
+    planes = np.zeros((2, len(gates), neurons), np.uint8)
+    tail = -(-neurons // 8)
+    planes[0] = np.unpackbits(gates[:, :tail], axis=1, count=neurons, bitorder="little")
+    planes[1, :, neurons - outputs :] = np.unpackbits(gates[:, tail:], axis=1, count=outputs, bitorder="little")
+    return planes
 
 
 def _normalising_shift(mean_q8: Int64Array) -> Int64Array:

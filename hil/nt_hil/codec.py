@@ -70,7 +70,7 @@ def parse(piece: bytes, checks: Checks = ALL_CHECKS) -> Frame | None:
     if not IN_C or (checks is not ALL_CHECKS and checks != ALL_CHECKS):
         return parse_in_python(piece, checks)
     fields = frame_fields(piece)
-    return None if fields is None else Frame._make(fields)
+    return None if fields is None else Frame(*fields)
 
 
 def parse_in_python(piece: bytes, checks: Checks) -> Frame | None:
@@ -123,20 +123,17 @@ class Decoder:
             self._keep(self._pending + data)
             return []
         *complete, rest = (self._pending + data).split(b"\0")
-        frames = [frame for piece in complete if piece and (frame := self._frame(piece)) is not None]
+        frames = []
+        for piece in complete:
+            frame = parse(piece, self.checks) if 0 < len(piece) <= self._longest else None
+            if frame is not None and len(frame.payload) <= self.max_payload:
+                frames.append(frame)
+            elif piece:
+                self.bad_frames += 1
+                self.last_bad = piece[:64]
         self._keep(rest)
         return frames
 
     def _keep(self, rest: bytes) -> None:
         # An overlong piece keeps only what makes it overlong, so that noise without delimiters takes no memory.
         self._pending = rest[: self._longest + 1]
-
-    def _frame(self, piece: bytes) -> Frame | None:
-        frame = None
-        if len(piece) <= self._longest:
-            frame = parse(piece, self.checks)
-        if frame is None or len(frame.payload) > self.max_payload:
-            frame = None
-            self.bad_frames += 1
-            self.last_bad = piece[:64]
-        return frame

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import ByteArray, Response
 from nt_hil.messages import ReadoutFlag
-from nt_model.learn import packed_gates
+from nt_model.errors import EnvironmentMissingError
+from nt_model.learn import Layers, packed_gates, unpacked_gates
+
+try:
+    from nt_model.core_wire import gate_planes
+except EnvironmentMissingError:
+    gate_planes = unpacked_gates
 
 Planes = tuple[ByteArray, ...]
 
@@ -70,7 +76,7 @@ class RecordLayout:
 
     def by_layer(self, counts: ByteArray) -> Planes:
         """Views of (B, N) counts of the neurons read, one per layer."""
-        return tuple([counts[:, span] for span in self._spans])
+        return Layers.of(counts, self._spans)
 
     @cached_property
     def _spans(self) -> tuple[slice, ...]:
@@ -121,22 +127,14 @@ class GateLayout(RecordLayout):
     @cached_property
     def spikes_size(self) -> int:
         """See `RecordLayout.spikes_size`."""
-        return self._bits_size + -(-self.widths[-1] // 8)
-
-    @cached_property
-    def _bits_size(self) -> int:
-        return -(-self.n_read // 8)
+        return -(-self.n_read // 8) + -(-self.widths[-1] // 8)
 
     def _packed_spikes(self, counts: ByteArray) -> ByteArray:
         return packed_gates(counts[1], counts[2], self.widths[-1])
 
     def _unpacked_spikes(self, spikes: ByteArray) -> Response:
-        bits = np.unpackbits(spikes[:, : self._bits_size], axis=1, count=self.n_read, bitorder="little")
-        outputs = self.widths[-1]
-        below = np.zeros_like(bits)
-        tail = spikes[:, self._bits_size :]
-        below[:, self.n_read - outputs :] = np.unpackbits(tail, axis=1, count=outputs, bitorder="little")
-        return Response((), self.by_layer(bits), self.by_layer(below))
+        above, below = gate_planes(spikes, self.n_read, self.widths[-1])
+        return Response((), self.by_layer(above), self.by_layer(below))
 
 
 @lru_cache(maxsize=64)

@@ -52,10 +52,10 @@ class LoopServer:
             learner.settings,
             learner.step,
         )
-        served = core.serve(state, tables, data)
-        if served.answers:
-            chip.take_served(state, served.records)
-        return served.taken, served.answers
+        taken, answers, records = core.serve(state, tables, data)
+        if answers:
+            chip.take_served(state, records)
+        return taken, answers
 
     def _made(self) -> CoreLoop | None:
         """None for boards' kernels, and as long as no sample was loaded."""

@@ -22,10 +22,12 @@ class OperatingPoints:
         self._tables: GainTables | None = None
 
     def _under(self, conditions: Conditions) -> None:
-        if conditions is not self._conditions and conditions != self._conditions:
-            self._conditions = conditions
+        if conditions is self._conditions:
+            return
+        if conditions != self._conditions:
             self._kept.clear()
             self._tables = None
+        self._conditions = conditions
 
     def at(self, codes: ByteArray, conditions: Conditions) -> Operating:
         """Operating point at `codes` (n_codes,) uint8 under `conditions`."""
@@ -40,7 +42,8 @@ class OperatingPoints:
 
     def known_tables(self, conditions: Conditions) -> GainTables | None:
         """What `tables` gives, where it was asked for under the same conditions before."""
-        return self._tables if conditions is self._conditions or conditions == self._conditions else None
+        self._under(conditions)
+        return self._tables
 
     def tables(self, conditions: Conditions) -> GainTables:
         """Operating points at all codes under `conditions`: they cost as much as some thirty points, and a learning
