@@ -72,9 +72,23 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
     return NT_OK;
 }
 
+/* Eight bytes of 0 or 1 from eight bits: every byte gets all of them, keeps its own, and carries it to its top. */
+static uint64_t eight_scatter(uint8_t bits)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t own = bits * ones & UINT64_C(0x8040201008040201);
+    return (own + 0x7F * ones) >> 7 & ones;
+}
+
 static void bits_read(const uint8_t *bits, size_t count, uint8_t *bytes)
 {
-    for (size_t i = 0; i < count; i++)
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        uint64_t eight = eight_scatter(bits[i / 8]);
+        nt_u32_store(bytes + i, (uint32_t)eight);
+        nt_u32_store(bytes + i + 4, (uint32_t)(eight >> 32));
+    }
+    for (; i < count; i++)
         bytes[i] = bits[i / 8] >> i % 8 & 1;
 }
 
