@@ -73,16 +73,16 @@ static long bytes_unstuff(const uint8_t *data, size_t length, uint8_t *out)
     return (long)written;
 }
 
-size_t nt_host_frame_encode(const struct nt_frame *frame, uint8_t *out)
+size_t nt_host_frame_encode(uint8_t session, uint8_t type, uint16_t seq, const uint8_t *payload, uint16_t size, uint8_t *out)
 {
-    size_t covered = NT_FRAME_HEADER_BYTES + (size_t)frame->length;
+    size_t covered = NT_FRAME_HEADER_BYTES + (size_t)size;
     size_t length = covered + NT_FRAME_CRC_BYTES;
-    uint8_t *plain = out + NT_FRAME_WIRE_BYTES(frame->length) - 1 - length;
-    plain[0] = frame->session;
-    plain[1] = frame->type;
-    nt_u16_store(plain + 2, frame->seq);
-    nt_u16_store(plain + 4, frame->length);
-    memcpy(plain + NT_FRAME_HEADER_BYTES, frame->payload, frame->length);
+    uint8_t *plain = out + NT_FRAME_WIRE_BYTES(size) - 1 - length;
+    plain[0] = session;
+    plain[1] = type;
+    nt_u16_store(plain + 2, seq);
+    nt_u16_store(plain + 4, size);
+    memcpy(plain + NT_FRAME_HEADER_BYTES, payload, size);
     nt_u32_store(plain + covered, crc_of(plain, covered));
     out[0] = 0;
     size_t stuffed = bytes_stuff(plain, length, out + 1);
@@ -90,22 +90,17 @@ size_t nt_host_frame_encode(const struct nt_frame *frame, uint8_t *out)
     return stuffed + 2;
 }
 
-int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *room, struct nt_frame *frame)
+int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame)
 {
-    long plain = bytes_unstuff(data, length, room);
+    long plain = bytes_unstuff(data, length, frame);
     if (plain < 0)
         return NT_ERROR_FRAME_COBS;
     if (plain < NT_FRAME_HEADER_BYTES + NT_FRAME_CRC_BYTES)
         return NT_ERROR_FRAME_LENGTH;
     size_t covered = (size_t)plain - NT_FRAME_CRC_BYTES;
-    frame->length = nt_u16_load(room + 4);
-    if (frame->length != covered - NT_FRAME_HEADER_BYTES)
+    if (nt_u16_load(frame + 4) != covered - NT_FRAME_HEADER_BYTES)
         return NT_ERROR_FRAME_LENGTH;
-    if (crc_of(room, covered) != nt_u32_load(room + covered))
+    if (crc_of(frame, covered) != nt_u32_load(frame + covered))
         return NT_ERROR_FRAME_CRC;
-    frame->session = room[0];
-    frame->type = room[1];
-    frame->seq = nt_u16_load(room + 2);
-    frame->payload = room + NT_FRAME_HEADER_BYTES;
-    return NT_OK;
+    return (int)covered;
 }

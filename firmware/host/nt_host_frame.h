@@ -7,11 +7,12 @@
 
 #include "nt_frame.h"
 
-/* Writes a frame with both delimiters to `out`, which has room for NT_FRAME_WIRE_BYTES of its payload; its size. */
-size_t nt_host_frame_encode(const struct nt_frame *frame, uint8_t *out);
+/* Writes a frame of `size` bytes of payload, with both delimiters, to `out`, which has room for NT_FRAME_WIRE_BYTES of them;
+   its length. */
+size_t nt_host_frame_encode(uint8_t session, uint8_t type, uint16_t seq, const uint8_t *payload, uint16_t size, uint8_t *out);
 
-/* Reads the bytes between two delimiters. `room` has as many bytes and keeps the payload that `frame` points to. NT_OK, or
-   NT_ERROR_FRAME_* where they are no frame. */
-int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *room, struct nt_frame *frame);
+/* Reads the bytes between two delimiters into `frame`, which has as many: header, payload and checksum. Gives the length of
+   header and payload, or NT_ERROR_FRAME_* where they are no frame. */
+int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame);
 
 #endif

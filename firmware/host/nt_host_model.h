@@ -25,7 +25,8 @@ struct nt_host_buffer {
 };
 
 enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
-       BUFFER_ERRORS, BUFFER_DIGITS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFERS };
+       BUFFER_ERRORS, BUFFER_DIGITS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER,
+       BUFFER_EVENTS, BUFFER_LABELS, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;
@@ -75,6 +76,16 @@ uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns);
 /* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
 void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
                              const uint8_t *codes);
+
+/* Sets three points of a die to `codes`, above and below them, by the offsets of `settings`. NT_OK or NT_ERROR_SPACE. */
+int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
+                       struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes);
+
+/* Presents a batch at three points; `planes` are then the counts above and those below, until the next step. Results as
+   nt_host_run. */
+int nt_host_dithered_run(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_host_point *const *points, const uint8_t *events, uint32_t samples,
+                         uint32_t steps, uint64_t first_step, uint8_t **planes);
 
 /* Calls `job(context, index, lane)` for index 0 to count - 1 on up to `threads` threads, `lane` below that number. */
 void nt_host_parallel(void (*job)(void *context, uint32_t index, uint32_t lane), void *context, uint32_t count,

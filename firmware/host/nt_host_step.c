@@ -20,27 +20,37 @@ static void codes_dither(const struct nt_host *host, const struct nt_learn_setti
         out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
 }
 
+int nt_host_dithered_run(struct nt_host *host, const struct nt_host_options *options,
+                         const struct nt_host_point *const *points, const uint8_t *events, uint32_t samples,
+                         uint32_t steps, uint64_t first_step, uint8_t **planes)
+{
+    size_t counts = (size_t)samples * host->n_neurons;
+    uint8_t *plus = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts);
+    if (!plus)
+        return NT_ERROR_SPACE;
+    const struct nt_response response = {.counts = {0, plus, plus + counts}};
+    *planes = plus;
+    return nt_host_run(host, options, points, NT_ARRAY_POINTS, events, samples, steps, first_step, &response);
+}
+
 /* From events to codes, at three points that are set already. */
 static int step_run(struct nt_host *host, const struct nt_host_options *options,
                     const struct nt_learn_settings *settings, const struct nt_host_point *const *points,
                     const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
                     uint32_t steps, uint64_t first_step)
 {
-    size_t counts = (size_t)samples * host->n_neurons;
-    uint8_t *plus = nt_host_buffer_reserve(host, BUFFER_STEP, 2 * counts);
-    if (!plus)
-        return NT_ERROR_SPACE;
-    struct nt_response response = {.counts = {0, plus, plus + counts}};
-    int result = nt_host_run(host, options, points, NT_ARRAY_POINTS, events, samples, steps, first_step, &response);
+    uint8_t *plus;
+    int result = nt_host_dithered_run(host, options, points, events, samples, steps, first_step, &plus);
     if (result < 0)
         return result;
-    return nt_host_learn(host, options, settings, state, plus, plus + counts, labels, samples);
+    const uint8_t *minus = plus + (size_t)samples * host->n_neurons;
+    return nt_host_learn(host, options, settings, state, plus, minus, labels, samples);
 }
 
 static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
 
-static int die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
-                      struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes)
+int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
+                       struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes)
 {
     uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_STEP, (size_t)NT_ARRAY_POINTS * host->n_codes);
     if (!dithered)
@@ -59,7 +69,7 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
     size_t batch_bytes = (size_t)samples * steps * host->layers[0].n_inputs;
     for (uint32_t done = 0; done < n_steps; done++) {
-        int result = die_dither(host, &settings[done], points, tables, state->codes);
+        int result = nt_host_die_dither(host, &settings[done], points, tables, state->codes);
         if (result == NT_OK)
             result = step_run(host, options, &settings[done], fixed, state, events + done * batch_bytes,
                               labels + (size_t)done * samples, samples, steps,

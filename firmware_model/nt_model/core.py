@@ -23,11 +23,12 @@ from nt_model.core_values import (
     LearnBatch,
     Results,
     by_layer,
+    check_codes,
     check_state,
     checked_events,
     joined_layers,
 )
-from nt_model.engine import Forward, learn_one_by_one
+from nt_model.engine import Forward, gates_of_counts, learn_one_by_one
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
@@ -62,7 +63,8 @@ def crc32c(data: bytes) -> int:
 
 
 class CoreEngine:
-    """Forward pass and learning step in C, bit-exact with the golden model; calls release the GIL.
+    """Forward pass and learning step in C, bit-exact with the golden model; calls release the GIL, and `lock` lets one
+    at a time work on the array's memory.
 
     Args:
         image: what to run.
@@ -84,63 +86,74 @@ class CoreEngine:
         self.image = image
         self.kernel = chosen_kernel(kernel)
         self._sizes = tuple(layer.n_neurons for layer in image.layers)
+        self._neurons = sum(self._sizes)
         self.array: CoreArray = (
             BoardArray(image, block_neurons, self.kernel)
             if self.kernel in BOARD_KERNELS
             else HostArray(image, self.kernel, options)
         )
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """See `Engine.forward`."""
         results = self._room(len(x))
         events = checked_events(self.image, x)
-        with self._lock:
+        with self.lock:
             self.array.run([operating], events, first_step, results)
         return self._forward(results)
 
     def forward_nominal(self, codes: ByteArray, x: ByteArray) -> Forward:
         """The ideal chip at `codes`; kernels of boards run it without a silicon model, from the image alone."""
-        if codes.shape != (self.image.n_codes,) or codes.dtype != np.uint8:
-            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
+        check_codes(self.image, codes)
         results = self._room(len(x))
         events = checked_events(self.image, x)
-        with self._lock:
-            self.array.run_nominal(np.ascontiguousarray(codes), events, results)
+        with self.lock:
+            self.array.run_nominal(codes, events, results)
         return self._forward(results)
 
     def forward_dithered(
         self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
     ) -> Spikes:
         """See `Engine.forward_dithered`."""
-        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        results = Results(np.empty((POINTS, len(x), self._neurons), np.uint8), None)
         events = checked_events(self.image, x)
-        with self._lock:
+        with self.lock:
             self.array.run([operating, plus, minus], events, first_step, results)
         return Spikes(*(tuple(by_layer(rows, self._sizes)) for rows in results.counts))
 
     def dithered_counts(self, tables: GainTables, codes: ByteArray, x: ByteArray, first_step: int) -> ByteArray:
         """See `Engine.dithered_counts`; on kernels of hosts the gains are looked up in C."""
-        results = Results(np.empty((POINTS, len(x), sum(self._sizes)), np.uint8), None)
+        results = Results(np.empty((POINTS, len(x), self._neurons), np.uint8), None)
         events = checked_events(self.image, x)
-        self._check_codes(codes)
-        with self._lock:
+        check_codes(self.image, codes, POINTS)
+        with self.lock:
             if isinstance(self.array, HostArray):
                 self.array.run_coded(tables, codes, events, first_step, results)
             else:
                 self.array.run([tables.at(one) for one in codes], events, first_step, results)
         return results.counts
 
+    def gates(
+        self, tables: GainTables, codes: ByteArray, settings: LearnSettings, x: ByteArray, first_step: int
+    ) -> ByteArray:
+        """See `Engine.gates`; on kernels of hosts in one call."""
+        if not isinstance(self.array, HostArray):
+            return gates_of_counts(self, tables, codes, settings, x, first_step)
+        events = checked_events(self.image, x)
+        check_codes(self.image, codes)
+        with self.lock:
+            return self.array.gates(tables, codes, settings, events, first_step)
+
     def learn(
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
         """See `Engine.learn`."""
         after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
-        plus, minus = (joined_layers(counts, sum(self._sizes)) for counts in (spikes.plus, spikes.minus))
+        plus, minus = joined_layers(spikes.plus, self._neurons), joined_layers(spikes.minus, self._neurons)
         if len(plus) != len(labels) or len(minus) != len(labels):
             raise UsageError("spikes and labels differ in length", evidence=f"{len(plus)} and {len(labels)} samples")
         check_state(self.image, after)
-        with self._lock:
+        with self.lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
 
@@ -163,17 +176,13 @@ class CoreEngine:
         after, done = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy()), 0
         check_state(self.image, after)
         if isinstance(self.array, HostArray):
-            with self._lock:
+            with self.lock:
                 given = np.ascontiguousarray(labels, np.int64)
                 done = self.array.learn_steps(after, tables, events, first_step, given, settings)
         if done == len(x):
             return after
         first_step += done * x.shape[1] * x.shape[2]
         return learn_one_by_one(self, after, tables, first_step, x[done:], labels[done:], settings[done:])
-
-    def _check_codes(self, codes: ByteArray) -> None:
-        if codes.shape != (POINTS, self.image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:
-            raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
 
     def learn_nominal(
         self, state: LearnState, x: ByteArray, labels: NDArray[np.int64], settings: LearnSettings
@@ -186,7 +195,7 @@ class CoreEngine:
         check_state(self.image, state)
         if isinstance(self.array, HostArray):
             after = LearnState(state.codes.copy(), state.accumulator_q8.copy(), state.mean_q8.copy())
-            with self._lock:
+            with self.lock:
                 if self.array.learn_nominal(after, events, np.ascontiguousarray(labels, np.int64), settings):
                     return after
         points = [state.codes, *(learn.dithered_codes(self.image, state.codes, settings, sign) for sign in (1, -1))]
@@ -201,8 +210,8 @@ class CoreEngine:
         return learn.dithered_codes(self.image, codes, settings, sign)
 
     def _room(self, batch: int) -> Results:
-        neurons = sum(self._sizes)
-        return Results(np.empty((1, batch, neurons), np.uint8), np.empty((2, batch, neurons), np.int32))
+        counts = np.empty((1, batch, self._neurons), np.uint8)
+        return Results(counts, np.empty((2, batch, self._neurons), np.int32))
 
     def _forward(self, results: Results) -> Forward:
         assert results.membranes is not None

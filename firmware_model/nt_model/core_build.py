@@ -33,10 +33,13 @@ UNITS = (
 HOST_UNITS = (
     "nt_host_avx2",
     "nt_host_avx512",
+    "nt_host_codes",
     "nt_host_dispatch",
     "nt_host_frame",
+    "nt_host_gates",
     "nt_host_input",
     "nt_host_learn",
+    "nt_host_loop",
     "nt_host_model",
     "nt_host_neon",
     "nt_host_pack",
@@ -120,14 +123,36 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
                   const struct nt_learn_state *state, const uint8_t *events, const int64_t *labels, uint32_t samples,
                   uint32_t steps, uint64_t first_step);
 
+struct nt_host_loop {
+    struct nt_host *host; const struct nt_host_options *options;
+    struct nt_host_point *const *points; const uint16_t *const *tables;
+    const uint8_t *events; const uint8_t *ready; uint32_t n_slots; uint32_t held; uint32_t steps; uint32_t n_classes;
+    uint32_t max_payload; uint32_t room; uint16_t expected; uint8_t session;
+    uint8_t is_learning; struct nt_learn_settings settings; struct nt_learn_state state; uint32_t learning_step;
+    uint32_t revision; uint32_t fresh; uint64_t first_step;
+    uint32_t answers; uint32_t ends[256]; const uint8_t *records; uint32_t record_bytes; ...; };
+size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity);
+
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
 struct nt_frame_decoder { ...; };
 int nt_frame_encode(const struct nt_frame *frame, uint8_t *out, size_t capacity);
 void nt_frame_decoder_begin(struct nt_frame_decoder *decoder, uint8_t *buffer, size_t capacity);
 int nt_frame_decoder_push(struct nt_frame_decoder *decoder, uint8_t byte, struct nt_frame *frame);
 
-size_t nt_host_frame_encode(const struct nt_frame *frame, uint8_t *out);
-int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *room, struct nt_frame *frame);
+size_t nt_host_frame_encode(uint8_t session, uint8_t type, uint16_t seq, const uint8_t *payload, uint16_t size,
+                            uint8_t *out);
+int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame);
+
+int nt_host_codes_pack(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint8_t *out, size_t room,
+                       uint32_t *start, size_t *length);
+int nt_host_codes_unpack(uint8_t *codes, uint32_t n_codes, uint32_t form, uint32_t start, const uint8_t *data,
+                         size_t length);
+
+size_t nt_host_gates_bytes(const struct nt_host *host);
+void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes);
+int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
+                  struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
+                  const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates);
 
 uint32_t nt_crc32c_extend(uint32_t running, const uint8_t *data, size_t length);
 uint32_t nt_crc32c_end(uint32_t running);
@@ -138,7 +163,10 @@ PREAMBLE = """
 #include "nt_crc32c.h"
 #include "nt_frame.h"
 #include "nt_host.h"
+#include "nt_host_codes.h"
 #include "nt_host_frame.h"
+#include "nt_host_gates.h"
+#include "nt_host_loop.h"
 
 static const struct nt_kernel *portable_kernel(void)
 {

@@ -20,6 +20,7 @@ from nt_model.core_values import (
     ByteArray,
     LearnBatch,
     Results,
+    c_setting,
     c_settings,
     c_state,
     check_operating,
@@ -133,6 +134,7 @@ class HostArray:
         )
         self._weights = [ffi.from_buffer("uint8_t[]", layer.packed.columns) for layer in image.layers]
         self._host = self._packed(image, kernel)
+        self._gates_bytes = int(lib.nt_host_gates_bytes(self._host))
         self._points: WeakKeyDictionary[Operating, Any] = WeakKeyDictionary()
         self._coded: WeakKeyDictionary[GainTables, _CodedPoints] = WeakKeyDictionary()
         self._board: BoardArray | None = None
@@ -189,6 +191,15 @@ class HostArray:
         bound = (ffi.from_buffer("uint8_t[]", events), samples, steps, first_step % 2**64, results.as_response())
         accepted("nt_host_run", lib.nt_host_run(self._host, self._options, points, POINTS, *bound))
 
+    def coded(self, tables: GainTables) -> tuple[Any, Any]:
+        """Points of a die and its gain tables, as C takes them; they live as long as `tables`."""
+        coded = self._coded_points(tables)
+        return coded.points, coded.tables
+
+    def attach(self, loop: Any) -> None:
+        """Let a struct nt_host_loop work on this array."""
+        loop.host, loop.options = self._host, self._options
+
     def _points_at(self, tables: GainTables, codes: ByteArray) -> Any:
         coded = self._coded_points(tables)
         given = ffi.from_buffer("uint8_t[]", codes)
@@ -201,6 +212,29 @@ class HostArray:
             check_tables(tables, self._sizes)
             coded = self._coded[tables] = _CodedPoints(tables, [self._new_point(tables.base) for _ in range(POINTS)])
         return coded
+
+    def gates(
+        self, tables: GainTables, codes: ByteArray, settings: LearnSettings, events: ByteArray, first_step: int
+    ) -> ByteArray:
+        """See `Engine.gates`."""
+        coded = self._coded_points(tables)
+        samples, steps, _ = events.shape
+        gates = np.empty((samples, self._gates_bytes), np.uint8)
+        result = lib.nt_host_gates(
+            self._host,
+            self._options,
+            c_setting(settings),
+            coded.points,
+            coded.tables,
+            ffi.from_buffer("uint8_t[]", codes),
+            ffi.from_buffer("uint8_t[]", events),
+            samples,
+            steps,
+            first_step % 2**64,
+            ffi.from_buffer("uint8_t[]", gates),
+        )
+        accepted("nt_host_gates", result)
+        return gates
 
     def learn_steps(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from nt_model.core_library import ffi
 from nt_model.errors import UsageError
 from nt_model.image import Image
-from nt_model.learn import LearnSettings, LearnState
+from nt_model.learn import Layers, LearnSettings, LearnState
 from nt_model.operating import GainTables, LayerOperating, Operating
 
 ByteArray = NDArray[np.uint8]
@@ -88,6 +89,12 @@ def checked_events(image: Image, x: ByteArray) -> ByteArray:
     return np.ascontiguousarray(x)
 
 
+def check_codes(image: Image, codes: ByteArray, *points: int) -> None:
+    """Raise UsageError unless `codes` is (*points, n_codes) uint8 in one piece."""
+    if codes.shape != (*points, image.n_codes) or codes.dtype != np.uint8 or not codes.flags.c_contiguous:
+        raise UsageError("the codes do not fit the image", evidence=f"{codes.dtype} {codes.shape}")
+
+
 def check_state(image: Image, state: LearnState) -> None:
     """Raise UsageError unless every array has one entry of its type per code."""
     for array, dtype in ((state.codes, np.uint8), (state.accumulator_q8, np.int16), (state.mean_q8, np.uint32)):
@@ -100,7 +107,7 @@ def check_state(image: Image, state: LearnState) -> None:
 
 def joined_layers(counts: tuple[ByteArray, ...], neurons: int) -> ByteArray:
     """Spike counts of all layers side by side, (B, N) uint8, or UsageError."""
-    rows = np.concatenate(counts, axis=1)
+    rows = np.ascontiguousarray(counts.joined) if isinstance(counts, Layers) else np.concatenate(counts, axis=1)
     if rows.dtype != np.uint8 or rows.shape[1] != neurons:
         raise UsageError("spike counts do not fit the image", evidence=f"{rows.dtype} {rows.shape}")
     return rows
@@ -124,6 +131,12 @@ def c_settings(*settings: LearnSettings) -> Any:
         return ffi.new("struct nt_learn_settings[]", rows)
     except OverflowError as error:
         raise UsageError("a learning setting is out of range", evidence=str(error)) from error
+
+
+@lru_cache(maxsize=64)
+def c_setting(settings: LearnSettings) -> Any:
+    """`settings` as an array of one struct nt_learn_settings, which nobody changes: a loop asks with the same ones."""
+    return c_settings(settings)
 
 
 def c_state(state: LearnState) -> Any:

@@ -53,6 +53,12 @@ class Engine(Protocol):
         layers side by side."""
         ...
 
+    def gates(
+        self, tables: GainTables, codes: ByteArray, settings: LearnSettings, x: ByteArray, first_step: int
+    ) -> ByteArray:
+        """`learn.packed_gates` of a die at `codes` (n_codes,) uint8, dithered by the offsets of `settings`."""
+        ...
+
     def learn_steps(
         self,
         state: LearnState,
@@ -71,6 +77,15 @@ class Engine(Protocol):
     ) -> LearnState:
         """One learning step of rule `dmn` on a batch, labels (B,) int64."""
         ...
+
+
+def gates_of_counts(
+    engine: Engine, tables: GainTables, codes: ByteArray, settings: LearnSettings, x: ByteArray, first_step: int
+) -> ByteArray:
+    """What `Engine.gates` gives, by the other calls of the engine."""
+    dithered = [learn.dithered_codes(engine.image, codes, settings, sign) for sign in (1, -1)]
+    _, above, below = engine.dithered_counts(tables, np.stack([codes, *dithered]), x, first_step)
+    return learn.packed_gates(above, below, len(engine.image.readout_class))
 
 
 def learn_one_by_one(
@@ -120,6 +135,11 @@ class NumpyEngine:
         plain, plus, minus = (tables.at(one) for one in codes)
         spikes = self.forward_dithered(plain, plus, minus, x, first_step)
         return np.stack([np.concatenate(layers, axis=1) for layers in (spikes.plain, spikes.plus, spikes.minus)])
+
+    def gates(
+        self, tables: GainTables, codes: ByteArray, settings: LearnSettings, x: ByteArray, first_step: int
+    ) -> ByteArray:
+        return gates_of_counts(self, tables, codes, settings, x, first_step)
 
     def learn_steps(
         self,

@@ -9,6 +9,7 @@ running mean per code (docs/spec.md, section 5).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,10 @@ class LearnSettings:
     code_max: int = 255
 
     def __post_init__(self) -> None:
+        in_order = 0 <= self.code_min <= self.code_max <= 255
+        shifts_fit = 1 <= self.hidden_dither_code <= 127 and 1 <= self.output_dither_code <= 127
+        if in_order and shifts_fit and 1 <= self.rate_q8 <= 32767 and 1 <= self.max_move_code <= 127:
+            return
         for name, low, high in (
             ("hidden_dither_code", 1, 127),
             ("output_dither_code", 1, 127),
@@ -73,6 +78,18 @@ class LearnState:
     @classmethod
     def at(cls, codes: ByteArray) -> LearnState:
         return cls(codes.copy(), np.zeros(len(codes), np.int16), np.zeros(len(codes), np.uint32))
+
+
+class Layers(tuple[ByteArray, ...]):
+    """Columns of `joined` (B, N) uint8, one view per layer in order: who wants all layers side by side has them."""
+
+    joined: ByteArray
+
+    @classmethod
+    def of(cls, joined: ByteArray, spans: Iterable[slice]) -> Layers:
+        layers = cls([joined[:, span] for span in spans])
+        layers.joined = joined
+        return layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +133,32 @@ def code_error(image: Image, gated: tuple[Int64Array, ...]) -> Int64Array:
         split = inhibitory != excitatory
         np.add.at(total, inhibitory[split], -per_neuron[split])
     return total
+
+
+def packed_gates(above: ByteArray, below: ByteArray, outputs: int) -> ByteArray:
+    """What a learning step looks at, a bit each: (B, ceil(N / 8) + ceil(outputs / 8)) uint8, LSB first.
+
+    Args:
+        above, below: spike counts (B, N) at code + d and at code - d, all layers side by side.
+        outputs: neurons of the last layer.
+
+    First come the hidden neurons whose counts differ and the outputs that spiked above, filled up to whole bytes; then
+    the outputs that spiked below.
+    """
+    hidden = above.shape[1] - outputs
+    shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
+    parts = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
+    return np.concatenate(parts, axis=1)
+
+
+def unpacked_gates(gates: ByteArray, neurons: int, outputs: int) -> ByteArray:
+    """Planes (2, B, neurons) uint8 of 0 or 1 with the same gates as the counts that were packed: above, the bits of all
+    neurons; below, those of the outputs, and 0 for hidden neurons."""
+    planes = np.zeros((2, len(gates), neurons), np.uint8)
+    tail = -(-neurons // 8)
+    planes[0] = np.unpackbits(gates[:, :tail], axis=1, count=neurons, bitorder="little")
+    planes[1, :, neurons - outputs :] = np.unpackbits(gates[:, tail:], axis=1, count=outputs, bitorder="little")
+    return planes
 
 
 def _normalising_shift(mean_q8: Int64Array) -> Int64Array:

@@ -6,6 +6,8 @@ SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +35,14 @@ def mix64(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def draw64(seed: int, stream: int, index: NDArray[np.int64] | int) -> NDArray[np.uint64]:
     """Uniform 64-bit numbers, shape of `index`: mix64(mix64(mix64(seed) ^ stream) ^ index)."""
-    key = mix64(mix64(np.array([seed % 2**64], np.uint64)) ^ np.uint64(stream))[0]
-    return mix64(np.asarray(index).astype(np.uint64) ^ key)
+    return mix64(np.asarray(index).astype(np.uint64) ^ _key(seed, stream))
+
+
+@lru_cache(maxsize=256)
+def _key(seed: int, stream: int) -> np.uint64:
+    """Key of a stream, which a chip asks for again with every part of a draw."""
+    key: np.uint64 = mix64(mix64(np.array([seed % 2**64], np.uint64)) ^ np.uint64(stream))[0]
+    return key
 
 
 def _sum_of_lanes(bits: NDArray[np.uint64]) -> NDArray[np.int64]:

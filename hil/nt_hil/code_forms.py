@@ -1,4 +1,7 @@
-"""Forms in which absolute codes travel: dense, sparse, masked. The host takes the shortest, the device undoes it."""
+"""Forms in which absolute codes travel: dense, sparse, masked. The host takes the shortest, the device undoes it.
+
+Where the C core is built, it does what one write can carry; longer changes and refusals are left to what is below.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,20 @@ from numpy.typing import NDArray
 
 from nt_hil.messages import CodeForm, ErrorCode
 from nt_hil.refusal import Refusal
+from nt_model.errors import EnvironmentMissingError
+
+try:
+    from nt_model.core_wire import code_form, take_code_form
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 ByteArray = NDArray[np.uint8]
 SPARSE_RECORD = np.dtype([("distance", "<u2"), ("code", "u1")])
 _SPAN = struct.Struct("<H")
 MAX_SPAN = 65535
+_FORMS = tuple(CodeForm)
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,12 @@ def apply_form(codes: ByteArray, form: int, start: int, data: bytes) -> None:
     Raises:
         Refusal: INDEX_RANGE or BAD_PAYLOAD; `codes` is unchanged.
     """
+    if not (IN_C and take_code_form(codes, form, start, data)):
+        apply_form_in_python(codes, form, start, data)
+
+
+def apply_form_in_python(codes: ByteArray, form: int, start: int, data: bytes) -> None:
+    """`apply_form` without the C core."""
     index, values = _decode(form, start, data)
     outside = index >= len(codes)
     if outside.any():
@@ -76,6 +94,15 @@ def _shortest(changed: NDArray[np.int64], codes: ByteArray) -> CodeChunk:
 
 def code_chunks(before: ByteArray, after: ByteArray, room: int) -> Iterator[CodeChunk]:
     """Chunks of at most `room` bytes that turn `before` into `after`, both (n_codes,) uint8; at least one."""
+    found = code_form(before, after, room) if IN_C else None
+    if found is None:
+        yield from chunks_in_python(before, after, room)
+    else:
+        yield CodeChunk(_FORMS[found[0]], found[1], found[2])
+
+
+def chunks_in_python(before: ByteArray, after: ByteArray, room: int) -> Iterator[CodeChunk]:
+    """`code_chunks` without the C core."""
     changed = np.flatnonzero(before != after)
     if len(changed) == 0:
         yield CodeChunk(CodeForm.DENSE, 0, b"")

@@ -8,7 +8,7 @@ it makes and reads whole frames: the same bytes, many times faster.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from nt_hil import cobs
@@ -65,12 +65,12 @@ class Checks:
 ALL_CHECKS = Checks()
 
 
-def parse(piece: bytes, checks: Checks) -> Frame | None:
+def parse(piece: bytes, checks: Checks = ALL_CHECKS) -> Frame | None:
     """Frame of the bytes between two delimiters, or None where they are none."""
-    if not IN_C or checks != ALL_CHECKS:
+    if not IN_C or (checks is not ALL_CHECKS and checks != ALL_CHECKS):
         return parse_in_python(piece, checks)
     fields = frame_fields(piece)
-    return None if fields is None else Frame._make(fields)
+    return None if fields is None else Frame(*fields)
 
 
 def parse_in_python(piece: bytes, checks: Checks) -> Frame | None:
@@ -104,10 +104,18 @@ class Decoder:
     """
 
     max_payload: int = MAX_PAYLOAD
-    checks: Checks = field(default_factory=Checks)
+    checks: Checks = ALL_CHECKS
     bad_frames: int = 0
     last_bad: bytes = b""
     _pending: bytes = b""
+
+    def __post_init__(self) -> None:
+        self._longest = wire_size(self.max_payload)
+
+    @property
+    def is_between_frames(self) -> bool:
+        """No bytes wait for the rest of their frame."""
+        return not self._pending
 
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by `data`."""
@@ -115,20 +123,17 @@ class Decoder:
             self._keep(self._pending + data)
             return []
         *complete, rest = (self._pending + data).split(b"\0")
-        frames = [frame for piece in complete if piece and (frame := self._frame(piece)) is not None]
+        frames = []
+        for piece in complete:
+            frame = parse(piece, self.checks) if 0 < len(piece) <= self._longest else None
+            if frame is not None and len(frame.payload) <= self.max_payload:
+                frames.append(frame)
+            elif piece:
+                self.bad_frames += 1
+                self.last_bad = piece[:64]
         self._keep(rest)
         return frames
 
     def _keep(self, rest: bytes) -> None:
         # An overlong piece keeps only what makes it overlong, so that noise without delimiters takes no memory.
-        self._pending = rest[: wire_size(self.max_payload) + 1]
-
-    def _frame(self, piece: bytes) -> Frame | None:
-        frame = None
-        if len(piece) <= wire_size(self.max_payload):
-            frame = parse(piece, self.checks)
-        if frame is None or len(frame.payload) > self.max_payload:
-            frame = None
-            self.bad_frames += 1
-            self.last_bad = piece[:64]
-        return frame
+        self._pending = rest[: self._longest + 1]

@@ -62,11 +62,13 @@ class Exchange:
 
     def oldest_sent_at(self) -> float:
         """When the oldest frame in flight was sent last."""
-        return min(flight.sent_at for flight in self._flights.values())
+        return min([flight.sent_at for flight in self._flights.values()])
 
     def fill(self, now: float) -> list[bytes]:
         """New frames that the window has room for."""
-        frames = []
+        frames: list[bytes] = []
+        if self._next == len(self._requests):
+            return frames
         oldest = next(iter(self._flights.values())).index if self._flights else self._next
         while self._next < len(self._requests) and self._next - oldest < self._window:
             request = self._requests[self._next]
@@ -100,12 +102,15 @@ class Exchange:
     def on_answer(self, frame: Frame, now: float, measured: Callable[[float], None]) -> list[bytes] | None:
         """Take in an answer; gives frames to send again (answers that were lost), or None for a repeated answer."""
         flight = self._flights.get(frame.seq)
-        if flight is None or frame.type not in (flight.type | m.RESPONSE_BIT, m.ErrorNotice.TYPE):
+        if flight is None or (frame.type != flight.type | m.RESPONSE_BIT and frame.type != m.ErrorNotice.TYPE):
             return None
+        is_oldest = frame.seq == next(iter(self._flights))
         del self._flights[frame.seq]
         self.answers[flight.index] = frame
         if flight.times == 1:
             measured(now - flight.sent_at)
+        if is_oldest:
+            return []
         lost = [f for f in self._flights.values() if f.index < flight.index and not f.hastened]
         for each in lost:
             each.hastened = True

@@ -114,7 +114,7 @@ class LinkedChip:
         """Codes on the way from `before` to `after`, the latter last, in moves that the slew limit allows."""
         limit = self._info.max_move_code
         if limit == 255:
-            if (before != after).any():
+            if before.tobytes() != after.tobytes():
                 yield after.copy()
             return
         present = before.astype(np.int64)

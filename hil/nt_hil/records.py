@@ -16,6 +16,13 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import ByteArray, Response
 from nt_hil.messages import ReadoutFlag
+from nt_model.errors import EnvironmentMissingError
+from nt_model.learn import Layers, packed_gates, unpacked_gates
+
+try:
+    from nt_model.core_wire import gate_planes
+except EnvironmentMissingError:
+    gate_planes = unpacked_gates
 
 Planes = tuple[ByteArray, ...]
 
@@ -69,7 +76,7 @@ class RecordLayout:
 
     def by_layer(self, counts: ByteArray) -> Planes:
         """Views of (B, N) counts of the neurons read, one per layer."""
-        return tuple([counts[:, span] for span in self._spans])
+        return Layers.of(counts, self._spans)
 
     @cached_property
     def _spans(self) -> tuple[slice, ...]:
@@ -79,7 +86,11 @@ class RecordLayout:
     def pack(self, counts: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
         """Records of B samples: `counts` (planes, B, N) uint8 with the neurons of all layers side by side, membranes
         (B, N_out) where the layout has them."""
-        spikes = self._packed_spikes(counts)
+        return self.joined(self._packed_spikes(counts), membrane_q8)
+
+    @staticmethod
+    def joined(spikes: ByteArray, membrane_q8: NDArray[np.int32] | None) -> bytes:
+        """Records whose spikes are packed already, (B, ...) uint8; membranes as `pack`."""
         if membrane_q8 is None:
             return spikes.tobytes()
         tail = np.ascontiguousarray(membrane_q8.astype("<i4")).view(np.uint8)
@@ -116,26 +127,14 @@ class GateLayout(RecordLayout):
     @cached_property
     def spikes_size(self) -> int:
         """See `RecordLayout.spikes_size`."""
-        return self._bits_size + -(-self.widths[-1] // 8)
-
-    @cached_property
-    def _bits_size(self) -> int:
-        return -(-self.n_read // 8)
+        return -(-self.n_read // 8) + -(-self.widths[-1] // 8)
 
     def _packed_spikes(self, counts: ByteArray) -> ByteArray:
-        hidden = self.n_read - self.widths[-1]
-        above, below = counts[1], counts[2]
-        shown = np.concatenate((above[:, :hidden] != below[:, :hidden], above[:, hidden:] > 0), axis=1)
-        planes = [np.packbits(bits, axis=1, bitorder="little") for bits in (shown, below[:, hidden:] > 0)]
-        return np.concatenate(planes, axis=1)
+        return packed_gates(counts[1], counts[2], self.widths[-1])
 
     def _unpacked_spikes(self, spikes: ByteArray) -> Response:
-        bits = np.unpackbits(spikes[:, : self._bits_size], axis=1, count=self.n_read, bitorder="little")
-        outputs = self.widths[-1]
-        below = np.zeros_like(bits)
-        tail = spikes[:, self._bits_size :]
-        below[:, self.n_read - outputs :] = np.unpackbits(tail, axis=1, count=outputs, bitorder="little")
-        return Response((), self.by_layer(bits), self.by_layer(below))
+        above, below = gate_planes(spikes, self.n_read, self.widths[-1])
+        return Response((), self.by_layer(above), self.by_layer(below))
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,8 @@ from nt_hil.messages import Packing, ReadoutFlag
 from nt_hil.records import RecordLayout, layout_of
 from nt_model.errors import UsageError
 
-_RANGE = int(ReadoutFlag.RANGE)
+_HIDDEN, _DITHER, _MEMBRANE = int(ReadoutFlag.HIDDEN), int(ReadoutFlag.DITHER), int(ReadoutFlag.MEMBRANE)
+_RANGE, _GATES = int(ReadoutFlag.RANGE), int(ReadoutFlag.GATES)
 
 
 def checked_samples(x: ByteArray, n_inputs: int) -> ByteArray:
@@ -50,15 +50,11 @@ def load_requests(x: ByteArray, first_slot: int, max_payload: int) -> Iterator[O
         yield Outgoing(request.TYPE, request.pack())
 
 
-@lru_cache(maxsize=64)
 def _flags_of(readout: Readout) -> int:
-    wanted = (
-        (ReadoutFlag.HIDDEN, readout.hidden),
-        (ReadoutFlag.DITHER, readout.dither is not None),
-        (ReadoutFlag.MEMBRANE, readout.membrane),
-        (ReadoutFlag.GATES, readout.gates),
-    )
-    return sum(int(flag) for flag, is_wanted in wanted if is_wanted)
+    flags = _HIDDEN if readout.hidden else 0
+    flags |= _DITHER if readout.dither is not None else 0
+    flags |= _MEMBRANE if readout.membrane else 0
+    return flags | (_GATES if readout.gates else 0)
 
 
 def record_layout(info: ChipInfo, readout: Readout, n_steps: int) -> RecordLayout:
@@ -66,16 +62,13 @@ def record_layout(info: ChipInfo, readout: Readout, n_steps: int) -> RecordLayou
     return layout_of(info.layer_sizes[1:], n_steps, _flags_of(readout))
 
 
-def _is_range(slots: tuple[int, ...]) -> bool:
-    return len(slots) > 2 and slots == tuple(range(slots[0], slots[0] + len(slots)))
-
-
 def _present_request(slots: NDArray[np.int64], layout: RecordLayout, readout: Readout) -> Outgoing:
-    flags = int(layout.flags)
+    flags = _flags_of(readout)
     named = tuple(slots.tolist())
-    if _is_range(named):
+    count, first = len(named), named[0]
+    if count > 2 and named[-1] == first + count - 1 and named == tuple(range(first, first + count)):
         flags |= _RANGE
-        named = (named[0], len(slots))
+        named = (first, count)
     dither = readout.dither
     hidden, output = (dither.hidden_code, dither.output_code) if dither else (0, 0)
     request = m.PresentRequest(layout.n_steps, flags, hidden, output, named)

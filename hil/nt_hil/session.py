@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from nt_hil import messages as m
-from nt_hil.codec import Checks, Decoder, Frame, encode, wire_size
+from nt_hil.codec import ALL_CHECKS, Checks, Decoder, Frame, encode, wire_size
 from nt_hil.evidence import shown_bytes
 from nt_hil.exchange import Exchange, Outgoing
 from nt_hil.links.base import Link
@@ -38,7 +38,7 @@ class SessionOptions:
     max_payload: int = HOST_MAX_PAYLOAD
     window: int = HOST_WINDOW
     baud: int = 0
-    checks: Checks = field(default_factory=Checks)
+    checks: Checks = ALL_CHECKS
 
 
 class Session:

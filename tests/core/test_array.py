@@ -80,6 +80,19 @@ def test_gains_looked_up_in_tables_are_those_of_the_golden_model(choice: RunChoi
 
 @few
 @given(run_choices)
+def test_gates_are_those_of_the_golden_model(choice: RunChoice) -> None:
+    image, events = choice.build()
+    tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))
+    settings = LearnSettings(hidden_dither_code=1 + choice.seed % 127, output_dither_code=48)
+    engine, codes = choice.engine(image), choice.codes(image)
+    ours = engine.gates(tables, codes, settings, events, choice.first_step)
+    golden = NumpyEngine(image).gates(tables, codes, settings, events, choice.first_step)
+    assert ours.shape == golden.shape
+    assert (ours == golden).all()
+
+
+@few
+@given(run_choices)
 def test_learning_steps_of_a_die_are_those_of_the_golden_model(choice: RunChoice) -> None:
     image, events = choice.build()
     tables = Silicon.draw(image, CORNERS["wild"], choice.seed).gain_tables(Conditions(1000, -500))

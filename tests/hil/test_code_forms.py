@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from nt_hil.code_forms import apply_form, code_chunks
+from nt_hil.code_forms import IN_C, apply_form, apply_form_in_python, chunks_in_python, code_chunks
 from nt_hil.messages import CodeForm, ErrorCode
 from nt_hil.refusal import Refusal
+
+Applies = Callable[[NDArray[np.uint8], int, int, bytes], None]
 
 
 @given(st.integers(1, 3000), st.floats(0, 1), st.integers(3, 600), st.integers(0, 99))
@@ -19,11 +24,32 @@ def test_chunks_turn_one_vector_into_the_other(size: int, share: float, room: in
     before = rng.integers(0, 256, size).astype(np.uint8)
     after = np.where(rng.random(size) < share, before ^ 1, before).astype(np.uint8)
     chunks = list(code_chunks(before, after, room))
+    assert chunks == list(chunks_in_python(before, after, room))
     assert chunks
     assert all(len(chunk.data) <= room for chunk in chunks)
     for chunk in chunks:
         apply_form(before, chunk.form, chunk.start, chunk.data)
     assert (before == after).all()
+
+
+@given(
+    st.integers(1, 40),
+    st.sampled_from([0, 1, 2, 3]),
+    st.one_of(st.integers(0, 45), st.just(2**32 - 1)),
+    st.one_of(st.binary(max_size=40), st.binary(max_size=8).map(lambda tail: bytes([len(tail) * 3, 0, 7, 1]) + tail)),
+)
+def test_data_are_read_in_c_as_in_python(size: int, form: int, start: int, data: bytes) -> None:
+    assert IN_C
+    assert _outcome(apply_form, size, form, start, data) == _outcome(apply_form_in_python, size, form, start, data)
+
+
+def _outcome(apply: Applies, size: int, form: int, start: int, data: bytes) -> tuple[bytes, ErrorCode | None, int]:
+    codes = np.zeros(size, np.uint8)
+    try:
+        apply(codes, form, start, data)
+    except Refusal as refusal:
+        return codes.tobytes(), refusal.error, refusal.index
+    return codes.tobytes(), None, 0
 
 
 @pytest.mark.parametrize(

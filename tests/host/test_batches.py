@@ -47,9 +47,10 @@ def test_every_class_has_its_turn_and_each_sample_its_class(batch_size: int) -> 
     assert seen == set(range(len(labels)))
 
 
-def test_draws_are_those_of_a_generator_per_step() -> None:
+@pytest.mark.parametrize("classes_of", [(1, 0, 1, 1, 0, 2), (1, 0, 2, 2, 0, 1), (0, 1, 2)])
+def test_draws_are_those_of_a_generator_per_step(classes_of: tuple[int, ...]) -> None:
     """One class after the other and a sample at random, as in the first release: runs resume over versions."""
-    labels = np.array([1, 0, 1, 1, 0, 2], np.int64)
+    labels = np.array(classes_of, np.int64)
     members = {label: np.flatnonzero(labels == label) for label in (0, 1, 2)}
     for step in range(20):
         rng = np.random.default_rng([8, 3, step])

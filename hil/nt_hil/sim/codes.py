@@ -25,7 +25,7 @@ class CodeLimits:
     max_move_code: int = 255
 
 
-_NO_LIMITS = CodeLimits()
+NO_LIMITS = CodeLimits()
 
 
 class CodeBank:
@@ -98,7 +98,7 @@ class CodeBank:
         return self.replace(staged)
 
     def _check(self, codes: ByteArray) -> None:
-        if self.limits == _NO_LIMITS:
+        if self.limits == NO_LIMITS:
             return
         move = codes.astype(np.int64) - self.codes
         for bad, bound in (
@@ -120,6 +120,11 @@ class CodeBank:
         """Take over codes that were checked; gives the new revision."""
         self.codes = codes.copy()
         return self.moved()
+
+    def take(self, codes: ByteArray, revision: int) -> None:
+        """Codes and revision after writes and learning steps that were checked elsewhere."""
+        self._staged = None
+        self.codes, self.revision = codes, revision
 
     def moved(self) -> int:
         """A new revision; whatever was staged for the old one is forgotten."""

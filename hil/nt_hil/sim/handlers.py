@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nt_hil import messages as m
 from nt_hil.messages import Capability, ErrorCode, ReadoutFlag
@@ -91,19 +92,20 @@ def _dither(request: m.PresentRequest, layout: RecordLayout) -> LearnSettings:
     return _dither_of(request.hidden_dither, request.output_dither)
 
 
-def _slots(request: m.PresentRequest) -> tuple[int, ...]:
+def _slots(request: m.PresentRequest) -> NDArray[np.int64]:
     if not request.readout & _RANGE:
-        return request.slots
+        return np.array(request.slots, np.int64)
     if len(request.slots) != 2:
         raise Refusal(ErrorCode.BAD_PAYLOAD, seen=len(request.slots))
-    return tuple(range(request.slots[0], request.slots[0] + request.slots[1]))
+    first, count = request.slots
+    return np.arange(first, first + count, dtype=np.int64)
 
 
 def _present(chip: SimChip, payload: bytes, room: int) -> bytes:
     request = m.PresentRequest.parse(payload)
     layout = _layout(chip, request)
     dither = _dither(request, layout)
-    slots = np.array(_slots(request), np.int64)
+    slots = _slots(request)
     room -= m.PresentResponse.HEAD_SIZE
     if len(slots) == 0:
         raise Refusal(ErrorCode.BAD_PAYLOAD, seen=len(payload))

@@ -22,10 +22,12 @@ class OperatingPoints:
         self._tables: GainTables | None = None
 
     def _under(self, conditions: Conditions) -> None:
+        if conditions is self._conditions:
+            return
         if conditions != self._conditions:
-            self._conditions = conditions
             self._kept.clear()
             self._tables = None
+        self._conditions = conditions
 
     def at(self, codes: ByteArray, conditions: Conditions) -> Operating:
         """Operating point at `codes` (n_codes,) uint8 under `conditions`."""
@@ -37,6 +39,11 @@ class OperatingPoints:
             computed = self._silicon.operating(codes, conditions) if self._tables is None else self._tables.at(codes)
             self._kept[key] = computed
         return self._kept[key]
+
+    def known_tables(self, conditions: Conditions) -> GainTables | None:
+        """What `tables` gives, where it was asked for under the same conditions before."""
+        self._under(conditions)
+        return self._tables
 
     def tables(self, conditions: Conditions) -> GainTables:
         """Operating points at all codes under `conditions`: they cost as much as some thirty points, and a learning

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.messages import Capability, ErrorCode, LearnRequest, LearnStartRequest, ResetReason
-from nt_hil.records import RecordLayout
+from nt_hil.records import GateLayout, RecordLayout
 from nt_hil.refusal import Refusal
 from nt_hil.sim.codes import CodeBank, CodeLimits
 from nt_hil.sim.learner import Learner
@@ -20,7 +20,8 @@ from nt_model.engine import Engine
 from nt_model.image import CODE_DEFAULT
 from nt_model.image_file import LoadedImage
 from nt_model.learn import LearnSettings, LearnState, Spikes, dithered_codes
-from nt_model.operating import Operating
+from nt_model.loop_state import LoopState
+from nt_model.operating import GainTables, Operating
 from nt_model.silicon import NOMINAL_TEMPERATURE_MK, Conditions, Silicon
 from nt_model.stimulus import Stimulus, stimulate
 
@@ -83,7 +84,7 @@ class SimChip:
         self.image = loaded.image
         self.options = options or SimOptions()
         self._silicon = silicon
-        self._engine = engine
+        self.engine = engine
         self._nv: NvStore = nv or MemoryNv()
         self._points = OperatingPoints(silicon)
         self._epoch, self._conditions_then = 0, silicon.conditions_at(0)
@@ -94,7 +95,7 @@ class SimChip:
         edges = np.cumsum((0, *self.widths)).tolist()
         self._spans = tuple(slice(a, b) for a, b in pairwise(edges))
         self.samples_presented = 0
-        self._steps_done = 0
+        self.steps_done = 0
         self.slots = SlotMemory(self.options.input_slots, self.image.n_inputs)
         self.result = b""
         self.boot(ResetReason.POWER_ON)
@@ -128,6 +129,26 @@ class SimChip:
         """What its temperature sensor says, millikelvin."""
         return NOMINAL_TEMPERATURE_MK + self._conditions().temperature_offset_mk
 
+    @property
+    def fresh_samples(self) -> int:
+        """Samples until the drift steps."""
+        return EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
+
+    def known_tables(self) -> GainTables | None:
+        """Operating points at all codes under the present conditions, where something has needed them before."""
+        return self._points.known_tables(self._conditions())
+
+    def take_served(self, state: LoopState, records: bytes | None) -> None:
+        """What frames came to that were served elsewhere; `records` of the last PRESENT among them."""
+        self.samples_presented += self.fresh_samples - state.fresh
+        self.steps_done = state.steps_done
+        if state.revision != self.bank.revision:
+            self.bank.take(state.codes, state.revision)
+        if state.learning_step != self.learner.step and state.learning is not None:
+            self.learner.take(state.learning, state.learning_step)
+        if records is not None:
+            self.result = records
+
     def _conditions(self) -> Conditions:
         """Conditions of the die now; they change from epoch to epoch."""
         epoch = self.samples_presented // EPOCH_SAMPLES
@@ -142,7 +163,7 @@ class SimChip:
 
     def _pieces(self, count: int) -> list[slice]:
         """The batch cut where the drift steps, so that the frames it came in make no difference."""
-        first = EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
+        first = self.fresh_samples
         if count <= first:
             return [slice(0, count)]
         edges = [0, *range(first, count, EPOCH_SAMPLES), count]
@@ -150,7 +171,7 @@ class SimChip:
 
     def _aged(self, x: ByteArray) -> None:
         self.samples_presented += x.shape[0]
-        self._steps_done += x.shape[0] * x.shape[1]
+        self.steps_done += x.shape[0] * x.shape[1]
 
     def _point(self, codes: ByteArray) -> Operating:
         """Operating point at calibrated `codes` under the present conditions."""
@@ -159,13 +180,13 @@ class SimChip:
     def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
         """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
         step, of x (B, T, M)."""
-        done = self._engine.forward(self._point(self.bank.codes), x, self._steps_done)
+        done = self.engine.forward(self._point(self.bank.codes), x, self.steps_done)
         return np.concatenate(done.counts, axis=1)[None], done.compared_q8[-1]
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""
         tables = self._points.tables(self._conditions())
-        return self._engine.dithered_counts(tables, self._dithered_codes(settings), x, self._steps_done)
+        return self.engine.dithered_counts(tables, self._dithered_codes(settings), x, self.steps_done)
 
     def _dithered_codes(self, settings: LearnSettings) -> ByteArray:
         """What the DACs get at the codes, above and below them, (3, n_codes) uint8."""
@@ -193,6 +214,10 @@ class SimChip:
         return b"".join(records)
 
     def _present_piece(self, x: ByteArray, layout: RecordLayout, dither: LearnSettings) -> bytes:
+        if isinstance(layout, GateLayout) and not self.bank.corrects:
+            tables = self._points.tables(self._conditions())
+            gates = self.engine.gates(tables, self.bank.codes, dither, x, self.steps_done)
+            return layout.joined(gates, self._forward(x)[1] if layout.membrane_size else None)
         spikes = membrane = None
         if layout.n_planes == 3:
             spikes = self._dithered(x, dither)
@@ -205,9 +230,9 @@ class SimChip:
     def stimulate(self, stimulus: Stimulus) -> ByteArray:
         """Spikes of every neuron of the layer, (N,) uint8; the conditions are those of the first repeat."""
         operating = self._point(self.bank.codes).layers[stimulus.layer]
-        counts = stimulate(self.image.layers[stimulus.layer], operating, stimulus, self._steps_done)
+        counts = stimulate(self.image.layers[stimulus.layer], operating, stimulus, self.steps_done)
         self.samples_presented += stimulus.n_repeats
-        self._steps_done += stimulus.n_repeats * stimulus.n_steps
+        self.steps_done += stimulus.n_repeats * stimulus.n_steps
         return counts
 
     def learn_start(self, request: LearnStartRequest) -> int:
@@ -242,7 +267,7 @@ class SimChip:
         if self._waiting and not step.joins(self._waiting[0]):
             self.settle()
         if not self._waiting:
-            self._waiting_from = self._steps_done
+            self._waiting_from = self.steps_done
         self._waiting.append(step)
 
     def settle(self) -> None:
@@ -251,7 +276,7 @@ class SimChip:
         state = self.learner.state
         if not waiting or state is None:
             return
-        after = self._engine.learn_steps(
+        after = self.engine.learn_steps(
             LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8),
             self._points.tables(waiting[0].conditions),
             np.stack([step.x for step in waiting]),
@@ -276,7 +301,7 @@ class SimChip:
             self._aged(x[piece])
         spikes = Spikes(*(tuple(plane[:, span] for span in self._spans) for plane in np.concatenate(parts, axis=1)))
         before = LearnState(self.bank.codes, state.accumulator_q8, state.mean_q8)
-        self._take(self._engine.learn(before, spikes, labels, settings))
+        self._take(self.engine.learn(before, spikes, labels, settings))
 
     def commit(self, revision: int) -> int:
         """Persist codes, corrections and, where it learns, the device loop; gives the generation."""

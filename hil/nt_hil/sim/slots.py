@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nt_hil.messages import ErrorCode
 from nt_hil.refusal import Refusal
+from nt_model.loop_state import SlotBank
 
 ByteArray = NDArray[np.uint8]
 
@@ -27,6 +28,12 @@ class SlotMemory:
         self._steps[:] = 0
         self._filled[:] = 0
         self._ready[:] = 0
+
+    def bank(self, n_steps: int) -> SlotBank | None:
+        """Slots of samples with `n_steps`, or where none were loaded those of samples that stay the same; None where
+        there is neither."""
+        held = n_steps if n_steps in self._banks else 1
+        return SlotBank(self._banks[held], self._ready, held) if held in self._banks else None
 
     def load(self, slot: int, steps: int, offset: int, events: ByteArray) -> None:
         """Write `events` (n,) uint8 from element `offset` of `slot` on, running over into the following slots.

@@ -24,10 +24,16 @@ class BatchDraw:
         self._batch_size = batch_size
         self._streams = StepStreams(seed, _STREAM)
         self._turns = np.arange(batch_size) % len(self._counts)
+        # Of equal bounds NumPy draws the same numbers as of an array of them, in a quarter of the time.
+        self._same_count = int(self._counts[0]) if (self._counts == self._counts[0]).all() else 0
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
         each class a sample at random."""
         rng = self._streams.at(step)
         classes = rng.permutation(len(self._counts))[self._turns]
-        return self._by_class[self._first[classes] + rng.integers(0, self._counts[classes])]
+        if self._same_count:
+            chosen = rng.integers(0, self._same_count, self._batch_size)
+        else:
+            chosen = rng.integers(0, self._counts[classes])
+        return self._by_class[self._first[classes] + chosen]

@@ -104,6 +104,7 @@ class HostStepper:
         self._chip = chip
         self._codes = self._on_chip = codes
         self._rule = rule
+        self._prober = rule if isinstance(rule, ProbingRule) else None
         self._budgeted = chip if isinstance(chip, BudgetedChip) else None
         # A budget watches the plain spikes; else the rule's own needs are a third of the bytes.
         gates = isinstance(rule, DmnRule) and self._budgeted is None
@@ -114,8 +115,8 @@ class HostStepper:
         return self._codes
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
-        if isinstance(self._rule, ProbingRule):
-            self._codes = self._rule.update(self._probed(self._rule, deck, rows, labels))
+        if self._prober is not None:
+            self._codes = self._prober.update(self._probed(self._prober, deck, rows, labels))
             return
         response = deck.present_at(self._codes, rows, self._readout)
         self._on_chip = self._codes

@@ -10,7 +10,7 @@ Q8.8 here, once, and handed to the device with each step, so no exponential runs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nt_hil.chip import Dither
 from nt_host.rules.base import (
@@ -110,7 +110,7 @@ class DmnRule(IntegerState):
             )
         settings = learn_settings(self._settings, self.updates)
         spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
-        present = replace(self._learned, codes=observation.codes)
+        present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
         self._learned = self._engine.learn(present, spikes, observation.labels, settings)
         self._count += 1
         codes: ByteArray = self._learned.codes.copy()
