@@ -92,7 +92,7 @@ static int errors_descend(struct nt_host *host, const struct nt_host_options *op
     descent->lanes = nt_host_buffer_reserve(host, BUFFER_LANES, options->threads * sizeof *descent->lanes);
     if (!descent->sizes || !descent->lanes)
         return NT_ERROR_SPACE;
-    nt_host_parallel(block_descend, descent, back->n_blocks,
+    nt_host_pool_run(&host->pool, block_descend, descent, back->n_blocks,
                      nt_host_threads(options, nt_host_input_cost(host, &input, back) * back->n_blocks));
     descent->to->sizes = 0;
     for (uint32_t block = 0; block < back->n_blocks; block++)

@@ -3,6 +3,7 @@
 #define NT_HOST_MODEL_H
 
 #include "nt_host.h"
+#include "nt_host_parallel.h"
 
 struct nt_host_layer {
     uint32_t n_inputs;
@@ -35,6 +36,7 @@ struct nt_host {
     struct nt_host_layer *backs; /* transposed, for errors: weights alone; the first has none */
     uint16_t *readout;
     struct nt_host_buffer buffers[BUFFERS];
+    struct nt_host_pool *pool;
 };
 
 struct nt_host_point_layer {
@@ -71,9 +73,5 @@ uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns);
 /* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
 void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
                              const uint8_t *codes);
-
-/* Calls `job(context, index, lane)` for index 0 to count - 1 on up to `threads` threads, `lane` below that number. */
-void nt_host_parallel(void (*job)(void *context, uint32_t index, uint32_t lane), void *context, uint32_t count,
-                      uint32_t threads);
 
 #endif

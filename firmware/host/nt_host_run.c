@@ -219,7 +219,7 @@ static int chunk_run(struct nt_host *host, const struct nt_host_options *options
             result = raster_reserve(host, run, samples);
         if (result < 0)
             return result;
-        nt_host_parallel(block_run, run, run->layer->n_blocks, threads_for(run, options));
+        nt_host_pool_run(&host->pool, block_run, run, run->layer->n_blocks, threads_for(run, options));
         if (run->raster)
             result = raster_hand_up(host, run, &input, samples);
     }
