@@ -82,9 +82,9 @@ static int errors_descend(struct nt_host *host, const struct nt_host_options *op
     struct nt_host_input input;
     if ((uint64_t)from->sizes * back->largest > INT32_MAX)
         return NT_HOST_TOO_WIDE;
-    int result = nt_host_input_errors(host, &input, back, from->values, from->stride, samples);
+    int result = nt_host_input_errors(host, options, &input, back, from->values, from->stride, samples);
     if (result == NT_OK)
-        result = nt_host_input_prepare(host, &input, back, options->path);
+        result = nt_host_input_prepare(host, options, &input, back);
     if (result < 0)
         return result;
     descent->input = &input;
