@@ -1,4 +1,5 @@
-/* Threads that sleep between jobs; shares are taken from a counter, so that a slow core holds nobody up. */
+/* Threads that sleep between jobs; who is done with his own shares takes from the end of others', so that a slow core holds
+   nobody up. */
 #define _POSIX_C_SOURCE 200809L
 #include "nt_host_parallel.h"
 
@@ -22,6 +23,12 @@
 #define GATE_JOB_ONE (UINT64_C(1) << 32)
 #define GATE_JOB (~UINT64_C(0) << 32)
 
+/* Shares that are left of what one thread was given: from the low half on, up to the high half. Given one after the other
+   where their data lie so, as what a share's kernels fetch ahead at its end belongs to the next. */
+struct part {
+    _Alignas(64) _Atomic uint64_t left;
+};
+
 struct worker {
     struct nt_host_pool *pool;
     uint32_t lane;
@@ -33,16 +40,16 @@ struct worker {
 struct nt_host_pool {
     /* Alone on its line: it is watched while others work. */
     _Alignas(128) _Atomic uint64_t gate;
-    _Alignas(128) atomic_uint next;
-    nt_host_job *job;
+    _Alignas(128) nt_host_job *job;
     void *context;
-    uint32_t count;
+    uint32_t threads;
     uint32_t workers_started;
     unsigned forks; /* when the workers were started */
     pthread_mutex_t mutex;
     pthread_cond_t done;
     atomic_int owner_waits;
     struct worker workers[THREADS_MAX - 1];
+    struct part parts[THREADS_MAX];
 };
 
 static atomic_uint forks;
@@ -95,14 +102,36 @@ static int gate_watch(struct nt_host_pool *pool, uint64_t mask, uint64_t value, 
     return 0;
 }
 
-static void shares_take(struct nt_host_pool *pool, uint32_t lane)
+static void parts_give(struct nt_host_pool *pool, uint32_t count, uint32_t threads)
 {
-    for (;;) {
-        uint32_t index = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (index >= pool->count)
-            return;
-        pool->job(pool->context, index, lane);
+    for (uint32_t i = 0; i < threads; i++) {
+        uint64_t first = (uint64_t)count * i / threads;
+        uint64_t end = (uint64_t)count * (i + 1) / threads;
+        atomic_store_explicit(&pool->parts[i].left, end << 32 | first, memory_order_relaxed);
     }
+}
+
+/* The first share of one's own part, or the last one of another's. */
+static int share_take(struct part *part, int is_own, uint32_t *share)
+{
+    uint64_t left = atomic_load_explicit(&part->left, memory_order_relaxed);
+    while ((uint32_t)left < left >> 32) {
+        uint64_t after = is_own ? left + 1 : left - (UINT64_C(1) << 32);
+        if (atomic_compare_exchange_weak_explicit(&part->left, &left, after, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            *share = is_own ? (uint32_t)left : (uint32_t)(after >> 32);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void shares_do(struct nt_host_pool *pool, uint32_t lane)
+{
+    uint32_t share;
+    for (uint32_t k = 0; k < pool->threads; k++)
+        while (share_take(&pool->parts[(lane + k) % pool->threads], k == 0, &share))
+            pool->job(pool->context, share, lane);
 }
 
 /* Whether the caller may look at the job of `gate`, and is waited for. */
@@ -149,7 +178,7 @@ static void *worker_run(void *argument)
         if (gate & GATE_END)
             return 0;
         if (gate_enter(pool, gate, worker->lane)) {
-            shares_take(pool, worker->lane);
+            shares_do(pool, worker->lane);
             gate_leave(pool);
         }
     }
@@ -191,7 +220,6 @@ static struct nt_host_pool *pool_new(void)
     if (!pool)
         return 0;
     atomic_init(&pool->gate, 0);
-    atomic_init(&pool->next, 0);
     atomic_init(&pool->owner_waits, 0);
     pool->workers_started = 0;
     pool->forks = atomic_load(&forks);
@@ -250,11 +278,11 @@ void nt_host_pool_run(struct nt_host_pool **at, nt_host_job *job, void *context,
     }
     pool->job = job;
     pool->context = context;
-    pool->count = count;
-    atomic_store(&pool->next, 0);
+    pool->threads = wanted;
+    parts_give(pool, count, wanted);
     workers_start(pool, wanted - 1);
     gate_change(pool, wanted - 1, GATE_OPEN);
-    shares_take(pool, 0);
+    shares_do(pool, 0);
     gate_shut(pool);
 }
 
