@@ -6,8 +6,10 @@
 
 #include "nt_error.h"
 
-/* Rows that a thread takes at a time. */
-#define ROWS_SHARE 4u
+/* Strips of a tile for each thread: enough for one that is slow to leave some to the others. */
+#define STRIPS_EACH 4u
+/* Bytes of digits worked on at a time. */
+#define BYTES_AT_ONCE 1024u
 
 static int steps_repeat(const uint8_t *events, uint32_t samples, uint32_t steps, size_t row)
 {
@@ -40,95 +42,147 @@ static uint32_t threads_expected(const struct nt_host *host, const struct nt_hos
     return nt_host_threads(options, 0.25 * (double)rows * layer->n_inputs * layer->n_blocks * host->isa->event_ns);
 }
 
-/* Rows shared out, ROWS_SHARE at a time. */
-struct rows_job {
+/* Rows shared out by tiles and, within them, by ranges of inputs. Lists are shared out alike, so that most of what a thread
+   reads there is what it has written here: lines of another core cost ten times as much. */
+struct strips {
     const struct nt_host *host;
     struct nt_host_input *input;
     const uint8_t *events; /* of all steps of the input's first row */
-    size_t row_bytes;
-    uint32_t repeat;
-    uint32_t rows;
+    size_t inputs;
+    size_t width;    /* inputs of a strip, a multiple of 64 */
+    uint32_t across; /* strips of a tile */
+    uint32_t threads;
+    uint32_t *sums;  /* per strip and row of its tile: events, or errors */
     atomic_uint used;
     _Atomic uint64_t ones;
 };
 
-static uint32_t rows_end(const struct rows_job *job, uint32_t share)
+struct strip {
+    uint32_t row;
+    uint32_t rows;
+    size_t first;
+    size_t inputs;
+};
+
+static void strips_set(struct strips *strips, size_t inputs, uint32_t threads)
 {
-    uint32_t left = job->rows - share * ROWS_SHARE;
-    return share * ROWS_SHARE + (left < ROWS_SHARE ? left : ROWS_SHARE);
+    size_t across = threads > 1 ? STRIPS_EACH * (size_t)threads : 1;
+    strips->inputs = inputs;
+    strips->width = (inputs + 64 * across - 1) / (64 * across) * 64;
+    strips->across = (uint32_t)((inputs + strips->width - 1) / strips->width);
+    strips->threads = threads;
 }
 
-static void rows_share(struct nt_host *host, nt_host_job *work, struct rows_job *job, uint32_t threads)
+static uint32_t strips_number(const struct strips *strips)
 {
-    nt_host_pool_run(&host->pool, work, job, (job->rows + ROWS_SHARE - 1) / ROWS_SHARE, threads);
+    return (strips->input->rows + NT_HOST_TILE - 1) / NT_HOST_TILE * strips->across;
 }
 
-static void rows_look(void *context, uint32_t share, uint32_t lane)
+static struct strip strip_of(const struct strips *strips, uint32_t share)
 {
-    struct rows_job *job = context;
+    struct strip strip = {.row = share / strips->across * NT_HOST_TILE, .first = share % strips->across * strips->width};
+    uint32_t rows = strips->input->rows - strip.row;
+    size_t inputs = strips->inputs - strip.first;
+    strip.rows = rows < NT_HOST_TILE ? rows : NT_HOST_TILE;
+    strip.inputs = inputs < strips->width ? inputs : strips->width;
+    return strip;
+}
+
+static const uint8_t *strip_events(const struct strips *strips, const struct strip *strip, uint32_t row)
+{
+    return strips->events + (size_t)row * strips->input->repeat * strips->inputs + strip->first;
+}
+
+static void strip_look(void *context, uint32_t share, uint32_t lane)
+{
+    struct strips *strips = context;
+    struct strip strip = strip_of(strips, share);
     uint32_t used = 0;
     (void)lane;
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(job, share); r++)
-        used |= job->host->isa->bytes_or(job->events + (size_t)r * job->repeat * job->row_bytes, job->row_bytes);
-    atomic_fetch_or(&job->used, used);
+    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
+        used |= strips->host->isa->bytes_or(strip_events(strips, &strip, r), strip.inputs);
+    atomic_fetch_or(&strips->used, used);
 }
 
-static uint8_t *row_bits(const struct nt_host_input *input, uint32_t plane, uint32_t row)
+static uint8_t *strip_bits(const struct strips *strips, const struct strip *strip, uint32_t plane, uint32_t row)
 {
-    return input->bits + ((size_t)plane * input->rows + row) * input->stride;
+    const struct nt_host_input *input = strips->input;
+    return input->bits + ((size_t)plane * input->rows + row) * input->stride + strip->first / 8;
 }
 
-/* Gives the row's ones, and eight times its events. */
-static uint32_t row_count(const struct nt_host *host, const struct nt_host_input *input, uint32_t row, uint32_t *offset)
+/* Bytes of the strip's bits in a row; behind the last inputs of a row up to its end. */
+static size_t strip_bytes(const struct strips *strips, const struct strip *strip)
 {
-    uint32_t events = 0;
-    uint32_t all = 0;
-    for (uint32_t p = 0; p < input->n_planes; p++) {
-        uint32_t ones = host->isa->ones_count(row_bits(input, p, row), input->stride);
-        events += ones << input->planes[p];
-        all += ones;
-    }
-    *offset = 8 * events;
-    return all;
+    int is_last = strip->first + strip->inputs == strips->inputs;
+    return is_last ? strips->input->stride - strip->first / 8 : strip->inputs / 8;
 }
 
-static void rows_count(void *context, uint32_t share, uint32_t lane)
+static void strip_count(void *context, uint32_t share, uint32_t lane)
 {
-    struct rows_job *job = context;
-    uint64_t ones = 0;
+    struct strips *strips = context;
+    const struct nt_host_input *input = strips->input;
+    struct strip strip = strip_of(strips, share);
+    size_t bytes = strip_bytes(strips, &strip);
+    uint64_t all = 0;
     (void)lane;
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(job, share); r++)
-        ones += row_count(job->host, job->input, r, &job->input->offset[r]);
-    atomic_fetch_add(&job->ones, ones);
-}
-
-static void rows_pack(void *context, uint32_t share, uint32_t lane)
-{
-    struct rows_job *job = context;
-    const struct nt_host_input *input = job->input;
-    size_t written = (job->row_bytes + 7) / 8;
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(job, share); r++)
+    for (uint32_t r = 0; r < strip.rows; r++) {
+        uint32_t events = 0;
         for (uint32_t p = 0; p < input->n_planes; p++) {
-            uint8_t *bits = row_bits(input, p, r);
-            const uint8_t *row = job->events + (size_t)r * job->repeat * job->row_bytes;
-            job->host->isa->bits_pack(row, job->row_bytes, input->planes[p], bits);
-            memset(bits + written, 0, input->stride - written);
+            uint32_t ones = strips->host->isa->ones_count(strip_bits(strips, &strip, p, strip.row + r), bytes);
+            events += ones << input->planes[p];
+            all += ones;
         }
-    rows_count(context, share, lane);
+        strips->sums[(size_t)share * NT_HOST_TILE + r] = events;
+    }
+    atomic_fetch_add(&strips->ones, all);
 }
 
-/* Has `work` count all rows of the input, whose bits it may fill before. */
-static int rows_finish(struct nt_host *host, nt_host_job *work, struct rows_job *job, uint32_t threads)
+/* `bytes` are those of the strip in one row. */
+static void strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, unsigned bit,
+                           uint8_t *bits)
 {
-    struct nt_host_input *input = job->input;
-    input->offset = nt_host_buffer_reserve(host, BUFFER_OFFSETS, input->rows * sizeof(uint32_t));
+    size_t written = (strip->inputs + 7) / 8;
+    strips->host->isa->bits_pack(bytes, strip->inputs, bit, bits);
+    memset(bits + written, 0, strip_bytes(strips, strip) - written);
+}
+
+static void strip_pack(void *context, uint32_t share, uint32_t lane)
+{
+    const struct strips *strips = context;
+    const struct nt_host_input *input = strips->input;
+    struct strip strip = strip_of(strips, share);
+    for (uint32_t p = 0; p < input->n_planes; p++)
+        for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
+            strip_row_pack(strips, &strip, strip_events(strips, &strip, r), input->planes[p],
+                           strip_bits(strips, &strip, p, r));
+    strip_count(context, share, lane);
+}
+
+static void strips_run(struct nt_host *host, nt_host_job *job, struct strips *strips)
+{
+    nt_host_pool_run(&host->pool, job, strips, strips_number(strips), strips->threads);
+}
+
+/* Has `job` count all rows of the input, whose bits it may fill before. */
+static int strips_finish(struct nt_host *host, nt_host_job *job, struct strips *strips)
+{
+    struct nt_host_input *input = strips->input;
+    size_t sums = (size_t)strips_number(strips) * NT_HOST_TILE;
+    input->offset = nt_host_buffer_reserve(host, BUFFER_OFFSETS, (input->rows + sums) * sizeof(uint32_t));
     if (!input->offset)
         return NT_ERROR_SPACE;
-    rows_share(host, work, job, threads);
-    input->ones = atomic_load(&job->ones);
+    strips->sums = input->offset + input->rows;
+    strips_run(host, job, strips);
+    input->ones = atomic_load(&strips->ones);
     input->most = 0;
-    for (uint32_t r = 0; r < input->rows; r++)
-        input->most = input->offset[r] > input->most ? input->offset[r] : input->most;
+    for (uint32_t r = 0; r < input->rows; r++) {
+        const uint32_t *sum = strips->sums + (size_t)(r / NT_HOST_TILE) * strips->across * NT_HOST_TILE + r % NT_HOST_TILE;
+        uint32_t events = 0;
+        for (uint32_t k = 0; k < strips->across; k++)
+            events += sum[k * NT_HOST_TILE];
+        input->offset[r] = 8 * events;
+        input->most = 8 * events > input->most ? 8 * events : input->most;
+    }
     return NT_OK;
 }
 
@@ -141,110 +195,108 @@ int nt_host_input_read(struct nt_host *host, const struct nt_host_options *optio
     input->rows = repeats ? samples : samples * steps;
     input->stride = stride_of(layer);
     input->n_planes = 0;
-    struct rows_job job = {.host = host, .input = input, .events = events, .row_bytes = layer->n_inputs,
-                           .repeat = input->repeat, .rows = input->rows};
-    uint32_t threads = threads_expected(host, options, input->rows, layer);
-    rows_share(host, rows_look, &job, threads);
-    planes_find(input, atomic_load(&job.used));
+    struct strips strips = {.host = host, .input = input, .events = events};
+    strips_set(&strips, layer->n_inputs, threads_expected(host, options, input->rows, layer));
+    strips_run(host, strip_look, &strips);
+    planes_find(input, atomic_load(&strips.used));
     input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * input->rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
-    return rows_finish(host, rows_pack, &job, threads);
+    return strips_finish(host, strip_pack, &strips);
 }
 
 int nt_host_input_count(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
                         const struct nt_host_layer *layer)
 {
-    struct rows_job job = {.host = host, .input = input, .rows = input->rows};
-    return rows_finish(host, rows_count, &job, threads_expected(host, options, input->rows, layer));
+    struct strips strips = {.host = host, .input = input};
+    strips_set(&strips, layer->n_inputs, threads_expected(host, options, input->rows, layer));
+    return strips_finish(host, strip_count, &strips);
 }
 
-/* Errors of some rows as digits, and the digits as planes of bits. */
-struct digits_job {
-    struct rows_job rows; /* first: the counts see it alone */
+/* Errors as digits, and the digits as planes of bits. */
+struct digits {
+    struct strips strips; /* first: the counts see it alone */
     const int32_t *errors;
     size_t stride;
-    size_t inputs;
-    uint32_t *positive;
+    uint32_t *positive; /* rows x inputs */
     uint32_t *negative;
-    uint8_t *bytes; /* a row of them per thread */
     atomic_uint used_negative;
 };
 
-static void digits_find(void *context, uint32_t share, uint32_t lane)
+static void strip_digits(void *context, uint32_t share, uint32_t lane)
 {
-    struct digits_job *job = context;
+    struct digits *digits = context;
+    struct strip strip = strip_of(&digits->strips, share);
     uint32_t used[2] = {0, 0};
     (void)lane;
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(&job->rows, share); r++)
-        job->rows.host->isa->errors_digits(job->errors + r * job->stride, job->inputs, job->positive + r * job->inputs,
-                                           job->negative + r * job->inputs, used);
-    atomic_fetch_or(&job->rows.used, used[0]);
-    atomic_fetch_or(&job->used_negative, used[1]);
-}
-
-/* Planes `first` to `end` - 1 of one row, whose digits are `words`. */
-static void digit_planes_fill(const struct digits_job *job, const uint32_t *words, uint32_t row, uint32_t first,
-                              uint32_t end, uint8_t *bytes)
-{
-    const struct nt_host_input *input = job->rows.input;
-    const struct nt_host_isa *isa = job->rows.host->isa;
-    size_t written = (job->inputs + 7) / 8;
-    unsigned loaded = 32;
-    for (uint32_t p = first; p < end; p++) {
-        unsigned plane = input->planes[p];
-        uint8_t *bits = row_bits(input, p, row);
-        if (plane / 8 != loaded)
-            isa->words_narrow(words, job->inputs, plane / 8 * 8, bytes);
-        loaded = plane / 8;
-        isa->bits_pack(bytes, job->inputs, plane % 8, bits);
-        memset(bits + written, 0, input->stride - written);
+    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++) {
+        size_t at = r * digits->strips.inputs + strip.first;
+        digits->strips.host->isa->errors_digits(digits->errors + r * digits->stride + strip.first, strip.inputs,
+                                                digits->positive + at, digits->negative + at, used);
     }
+    atomic_fetch_or(&digits->strips.used, used[0]);
+    atomic_fetch_or(&digits->used_negative, used[1]);
 }
 
-/* 8 times the sum of a row's errors, in 32 bits that wrap as the sums do. */
-static uint32_t error_offset(const int32_t *errors, size_t inputs)
+/* Planes `first` to `end` - 1 of a strip, some bytes of whose digits at a time. */
+static void strip_planes_fill(const struct digits *digits, const struct strip *strip, const uint32_t *words,
+                              uint32_t first, uint32_t end)
 {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < inputs; i++)
-        sum += (uint32_t)errors[i];
-    return 8 * sum;
+    const struct strips *strips = &digits->strips;
+    const struct nt_host_input *input = strips->input;
+    uint8_t bytes[BYTES_AT_ONCE];
+    for (uint32_t r = strip->row; r < strip->row + strip->rows; r++)
+        for (size_t at = 0; at < strip->inputs; at += BYTES_AT_ONCE) {
+            size_t left = strip->inputs - at;
+            struct strip part = {r, 1, strip->first + at, left < BYTES_AT_ONCE ? left : BYTES_AT_ONCE};
+            unsigned loaded = 32;
+            for (uint32_t p = first; p < end; p++) {
+                unsigned plane = input->planes[p];
+                if (plane / 8 != loaded)
+                    strips->host->isa->words_narrow(words + r * strips->inputs + part.first, part.inputs,
+                                                    plane / 8 * 8, bytes);
+                loaded = plane / 8;
+                strip_row_pack(strips, &part, bytes, plane % 8, strip_bits(strips, &part, p, r));
+            }
+        }
 }
 
-static void digits_pack(void *context, uint32_t share, uint32_t lane)
+static void strip_digits_pack(void *context, uint32_t share, uint32_t lane)
 {
-    struct digits_job *job = context;
-    const struct nt_host_input *input = job->rows.input;
-    uint8_t *bytes = job->bytes + lane * job->inputs;
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(&job->rows, share); r++) {
-        digit_planes_fill(job, job->negative + r * job->inputs, r, 0, input->n_negative, bytes);
-        digit_planes_fill(job, job->positive + r * job->inputs, r, input->n_negative, input->n_planes, bytes);
+    struct digits *digits = context;
+    struct strips *strips = &digits->strips;
+    const struct nt_host_input *input = strips->input;
+    struct strip strip = strip_of(strips, share);
+    strip_planes_fill(digits, &strip, digits->negative, 0, input->n_negative);
+    strip_planes_fill(digits, &strip, digits->positive, input->n_negative, input->n_planes);
+    strip_count(strips, share, lane);
+    /* What is taken off is the sum of the errors, in 32 bits that wrap as the sums do. */
+    for (uint32_t r = 0; r < strip.rows; r++) {
+        const int32_t *errors = digits->errors + (strip.row + r) * digits->stride + strip.first;
+        uint32_t sum = 0;
+        for (size_t i = 0; i < strip.inputs; i++)
+            sum += (uint32_t)errors[i];
+        strips->sums[(size_t)share * NT_HOST_TILE + r] = sum;
     }
-    rows_count(&job->rows, share, lane);
-    for (uint32_t r = share * ROWS_SHARE; r < rows_end(&job->rows, share); r++)
-        input->offset[r] = error_offset(job->errors + r * job->stride, job->inputs);
 }
 
 int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
                          const struct nt_host_layer *back, const int32_t *errors, size_t stride, uint32_t rows)
 {
-    size_t inputs = back->n_inputs;
-    size_t words = (size_t)rows * inputs;
-    uint32_t threads = threads_expected(host, options, rows, back);
-    uint32_t *positive =
-        nt_host_buffer_reserve(host, BUFFER_DIGITS, 2 * words * sizeof *positive + options->threads * inputs);
+    size_t words = (size_t)rows * back->n_inputs;
+    uint32_t *positive = nt_host_buffer_reserve(host, BUFFER_DIGITS, 2 * words * sizeof *positive);
     if (!positive)
         return NT_ERROR_SPACE;
     *input = (struct nt_host_input){.rows = rows, .repeat = 1, .stride = stride_of(back)};
-    struct digits_job job = {.rows = {.host = host, .input = input, .rows = rows}, .errors = errors, .stride = stride,
-                             .inputs = inputs, .positive = positive, .negative = positive + words,
-                             .bytes = (uint8_t *)(positive + 2 * words)};
-    rows_share(host, digits_find, &job.rows, threads);
-    planes_find(input, atomic_load(&job.used_negative));
+    struct digits digits = {.strips = {.host = host, .input = input}, .errors = errors, .stride = stride,
+                            .positive = positive, .negative = positive + words};
+    strips_set(&digits.strips, back->n_inputs, threads_expected(host, options, rows, back));
+    strips_run(host, strip_digits, &digits.strips);
+    planes_find(input, atomic_load(&digits.used_negative));
     input->n_negative = input->n_planes;
-    planes_find(input, atomic_load(&job.rows.used));
+    planes_find(input, atomic_load(&digits.strips.used));
     input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
-    return rows_finish(host, digits_pack, &job.rows, threads);
+    return strips_finish(host, strip_digits_pack, &digits.strips);
 }
