@@ -3,6 +3,7 @@
 
 #include "nt_error.h"
 #include "nt_host_input.h"
+#include "nt_host_stream.h"
 
 /* Relative costs, as those of struct nt_host_isa: tables of a pass and block, a row and reach of event sums. */
 #define TABLES_NS 140.0
@@ -21,8 +22,8 @@
 /* Columns that a row asks for before they are needed, and those of a stream, which the hardware fetches as well. */
 #define AHEAD 128u
 #define STREAM_AHEAD 64u
-/* Entries that a kernel may write beyond those of a list. */
-#define LIST_SPILL 16u
+/* Entries of two cache lines. */
+#define LIST_LINE 64u
 /* Passes of a tile's words that a thread takes at a time. */
 #define PASSES_SHARE 64u
 
@@ -192,6 +193,8 @@ struct listing {
     const struct nt_host_input *input;
     size_t columns; /* of the layer */
     size_t *spans;  /* per tile and reach: its number of entries, then where they begin in `lists` */
+    uint16_t *scratch; /* `room` entries per thread; null where one thread writes the lists in order */
+    size_t room;
 };
 
 /* One reach of the rows of a tile in one plane. */
@@ -250,54 +253,45 @@ static void reach_count(void *context, uint32_t share, uint32_t lane)
         turns_sort(reach.turns, (uint32_t)reach.rows);
 }
 
-/* The entries of one turn, and up to LIST_SPILL more. */
-static void turn_list(const struct listing *listing, const struct reach *reach, const struct nt_host_turn *turn,
-                      uint16_t *list)
-{
-    const uint8_t *bits = reach->bits + turn->row * listing->input->stride;
-    row_list(listing->host, bits, reach->inputs / 8, reach->first, reach->empty, list);
-    if (listing->input->is_scattered)
-        list_scatter(list, (size_t)turn->groups * NT_HOST_GROUP);
-}
-
 static void reach_fill(void *context, uint32_t share, uint32_t lane)
 {
     const struct listing *listing = context;
     const struct nt_host_input *input = listing->input;
     struct reach reach = reach_of(listing, share);
-    size_t at = listing->spans[share];
-    size_t end = listing->spans[share + 1];
-    (void)lane;
-    for (size_t r = 0; r < reach.rows; r++) {
+    size_t first = listing->spans[share];
+    uint16_t *lists = input->lists + first;
+    uint16_t *out = listing->scratch ? listing->scratch + lane * listing->room : lists;
+    size_t at = 0;
+    for (size_t r = 0; r < reach.rows && reach.turns[r].groups != 0; r++) {
         struct nt_host_turn *turn = &reach.turns[r];
+        const uint8_t *bits = reach.bits + turn->row * input->stride;
         size_t count = (size_t)turn->groups * NT_HOST_GROUP;
-        turn->at = (uint32_t)(at - input->starts[reach.tile]);
-        if (end - at >= count + LIST_SPILL) {
-            turn_list(listing, &reach, turn, input->lists + at);
-        } else if (count != 0) {
-            /* Behind the reach stand entries of the next one, which another thread may write. */
-            uint16_t own[NT_HOST_SECTION + NT_HOST_GROUP + LIST_SPILL];
-            turn_list(listing, &reach, turn, own);
-            memcpy(input->lists + at, own, count * sizeof *own);
-        }
+        turn->at = (uint32_t)(first + at - input->starts[reach.tile]);
+        row_list(listing->host, bits, reach.inputs / 8, reach.first, reach.empty, out + at);
+        if (input->is_scattered)
+            list_scatter(out + at, count);
         at += count;
     }
+    if (listing->scratch)
+        nt_host_stream_copy(lists, out, at * sizeof *out);
 }
 
-/* Numbers of entries to where they begin; gives their sum. */
+/* Numbers of entries to where they begin; gives the largest of them. */
 static size_t spans_place(struct nt_host_input *input, size_t *spans, size_t tiles)
 {
     size_t at = 0;
+    size_t most = 0;
     for (size_t tile = 0; tile < tiles; tile++) {
         input->starts[tile] = at;
         for (uint32_t k = 0; k < input->reaches; k++, spans++) {
             size_t entries = *spans;
+            most = entries > most ? entries : most;
             *spans = at;
             at += entries;
         }
     }
     *spans = at;
-    return at;
+    return most;
 }
 
 /* Rows whose columns come from memory, with gaps. */
@@ -306,6 +300,16 @@ static int is_scattered(const struct nt_host_input *input, const struct nt_host_
     double active = density(input, layer);
     return input->lines == 0 && layer->n_blocks * nt_host_block_bytes(layer) > CACHED_BYTES && active > STREAM_LEAST &&
            active < STREAM_MOST;
+}
+
+/* Room in which each of several threads makes the entries of a reach. */
+static int scratch_reserve(struct nt_host *host, struct listing *listing, size_t entries, uint32_t threads)
+{
+    if (threads == 1)
+        return NT_OK;
+    listing->room = (entries + NT_HOST_LIST_SPARE + LIST_LINE - 1) / LIST_LINE * LIST_LINE;
+    listing->scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, threads * listing->room * sizeof *listing->scratch);
+    return listing->scratch ? NT_OK : NT_ERROR_SPACE;
 }
 
 static int lists_reserve(struct nt_host *host, struct nt_host_input *input, struct listing *listing)
@@ -328,7 +332,7 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
                       uint32_t threads)
 {
     size_t tiles = input->n_planes * tiles_of(input);
-    struct listing listing = {host, input, columns_of(layer), 0};
+    struct listing listing = {.host = host, .input = input, .columns = columns_of(layer)};
     input->lines = lines_for(input, layer);
     input->is_scattered = is_scattered(input, layer);
     input->reach = reach_for(input, layer);
@@ -337,7 +341,10 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
         return NT_ERROR_SPACE;
     uint32_t shares = (uint32_t)(tiles * input->reaches);
     nt_host_pool_run(&host->pool, reach_count, &listing, shares, threads);
-    size_t end = spans_place(input, listing.spans, tiles);
+    size_t most = spans_place(input, listing.spans, tiles);
+    size_t end = listing.spans[shares];
+    if (scratch_reserve(host, &listing, most, threads) != NT_OK)
+        return NT_ERROR_SPACE;
     nt_host_pool_run(&host->pool, reach_fill, &listing, shares, threads);
     /* What is fetched at the end of a block's only row is the beginning of the next one's. */
     memset(input->lists + end, 0, NT_HOST_LIST_SPARE * sizeof *input->lists);
