@@ -8,8 +8,9 @@
 
 /* Strips of a tile for each thread: enough for one that is slow to leave some to the others. */
 #define STRIPS_EACH 4u
-/* Bytes of digits worked on at a time. */
-#define BYTES_AT_ONCE 1024u
+#define ACTIVITY_EXPECTED 0.25
+/* Inputs of a row whose digits are worked on at a time. */
+#define INPUTS_AT_ONCE 1024u
 
 static int steps_repeat(const uint8_t *events, uint32_t samples, uint32_t steps, size_t row)
 {
@@ -35,11 +36,10 @@ static size_t stride_of(const struct nt_host_layer *layer)
     return ((size_t)layer->passes * (NT_HOST_PASS / 8) + 15) / 16 * 16;
 }
 
-/* Threads that a layer will be worth whose events are not counted yet: a quarter of the inputs are taken to be active. */
-static uint32_t threads_expected(const struct nt_host *host, const struct nt_host_options *options, size_t rows,
-                                 const struct nt_host_layer *layer)
+uint32_t nt_host_threads_expected(const struct nt_host *host, const struct nt_host_options *options, uint32_t rows,
+                                  const struct nt_host_layer *layer)
 {
-    return nt_host_threads(options, 0.25 * (double)rows * layer->n_inputs * layer->n_blocks * host->isa->event_ns);
+    return nt_host_threads(options, ACTIVITY_EXPECTED * rows * layer->n_inputs * layer->n_blocks * host->isa->event_ns);
 }
 
 /* Rows shared out by tiles and, within them, by ranges of inputs. Lists are shared out alike, so that most of what a thread
@@ -196,7 +196,7 @@ int nt_host_input_read(struct nt_host *host, const struct nt_host_options *optio
     input->stride = stride_of(layer);
     input->n_planes = 0;
     struct strips strips = {.host = host, .input = input, .events = events};
-    strips_set(&strips, layer->n_inputs, threads_expected(host, options, input->rows, layer));
+    strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
     strips_run(host, strip_look, &strips);
     planes_find(input, atomic_load(&strips.used));
     input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * input->rows * input->stride);
@@ -209,56 +209,68 @@ int nt_host_input_count(struct nt_host *host, const struct nt_host_options *opti
                         const struct nt_host_layer *layer)
 {
     struct strips strips = {.host = host, .input = input};
-    strips_set(&strips, layer->n_inputs, threads_expected(host, options, input->rows, layer));
+    strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
     return strips_finish(host, strip_count, &strips);
 }
 
-/* Errors as digits, and the digits as planes of bits. */
+/* Errors as digits, and the digits as planes of bits. Digits are worked out twice, first to see which planes there are: that
+   costs less than to keep them. */
 struct digits {
     struct strips strips; /* first: the counts see it alone */
     const int32_t *errors;
     size_t stride;
-    uint32_t *positive; /* rows x inputs */
-    uint32_t *negative;
     atomic_uint used_negative;
 };
 
-static void strip_digits(void *context, uint32_t share, uint32_t lane)
+/* Digits of some inputs of one row: those to add, and those to take away. */
+struct row_digits {
+    uint32_t positive[INPUTS_AT_ONCE];
+    uint32_t negative[INPUTS_AT_ONCE];
+    uint32_t used[2];
+};
+
+/* The strip that holds up to INPUTS_AT_ONCE inputs of row `row` from `at` on of another. */
+static struct strip strip_part(const struct strip *strip, uint32_t row, size_t at)
+{
+    size_t left = strip->inputs - at;
+    return (struct strip){row, 1, strip->first + at, left < INPUTS_AT_ONCE ? left : INPUTS_AT_ONCE};
+}
+
+static void part_digits(const struct digits *digits, const struct strip *part, struct row_digits *found)
+{
+    const int32_t *errors = digits->errors + part->row * digits->stride + part->first;
+    digits->strips.host->isa->errors_digits(errors, part->inputs, found->positive, found->negative, found->used);
+}
+
+static void strip_digits_look(void *context, uint32_t share, uint32_t lane)
 {
     struct digits *digits = context;
     struct strip strip = strip_of(&digits->strips, share);
-    uint32_t used[2] = {0, 0};
+    struct row_digits found = {.used = {0, 0}};
     (void)lane;
-    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++) {
-        size_t at = r * digits->strips.inputs + strip.first;
-        digits->strips.host->isa->errors_digits(digits->errors + r * digits->stride + strip.first, strip.inputs,
-                                                digits->positive + at, digits->negative + at, used);
-    }
-    atomic_fetch_or(&digits->strips.used, used[0]);
-    atomic_fetch_or(&digits->used_negative, used[1]);
+    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
+        for (size_t at = 0; at < strip.inputs; at += INPUTS_AT_ONCE) {
+            struct strip part = strip_part(&strip, r, at);
+            part_digits(digits, &part, &found);
+        }
+    atomic_fetch_or(&digits->strips.used, found.used[0]);
+    atomic_fetch_or(&digits->used_negative, found.used[1]);
 }
 
-/* Planes `first` to `end` - 1 of a strip, some bytes of whose digits at a time. */
-static void strip_planes_fill(const struct digits *digits, const struct strip *strip, const uint32_t *words,
-                              uint32_t first, uint32_t end)
+/* Planes `first` to `end` - 1 of a part whose digits are `words`. */
+static void part_planes_fill(const struct strips *strips, const struct strip *part, const uint32_t *words, uint32_t first,
+                             uint32_t end)
 {
-    const struct strips *strips = &digits->strips;
     const struct nt_host_input *input = strips->input;
-    uint8_t bytes[BYTES_AT_ONCE];
-    for (uint32_t r = strip->row; r < strip->row + strip->rows; r++)
-        for (size_t at = 0; at < strip->inputs; at += BYTES_AT_ONCE) {
-            size_t left = strip->inputs - at;
-            struct strip part = {r, 1, strip->first + at, left < BYTES_AT_ONCE ? left : BYTES_AT_ONCE};
-            unsigned loaded = 32;
-            for (uint32_t p = first; p < end; p++) {
-                unsigned plane = input->planes[p];
-                if (plane / 8 != loaded)
-                    strips->host->isa->words_narrow(words + r * strips->inputs + part.first, part.inputs,
-                                                    plane / 8 * 8, bytes);
-                loaded = plane / 8;
-                strip_row_pack(strips, &part, bytes, plane % 8, strip_bits(strips, &part, p, r));
-            }
-        }
+    uint8_t bytes[INPUTS_AT_ONCE];
+    unsigned loaded = 32;
+    for (uint32_t p = first; p < end; p++) {
+        unsigned plane = input->planes[p];
+        if (plane / 8 != loaded)
+            strips->host->isa->words_narrow(words, part->inputs, plane / 8 * 8, bytes);
+        loaded = plane / 8;
+        strip_row_pack(strips, part, bytes, plane % 8, strip_bits(strips, part, p, part->row));
+    }
 }
 
 static void strip_digits_pack(void *context, uint32_t share, uint32_t lane)
@@ -267,8 +279,14 @@ static void strip_digits_pack(void *context, uint32_t share, uint32_t lane)
     struct strips *strips = &digits->strips;
     const struct nt_host_input *input = strips->input;
     struct strip strip = strip_of(strips, share);
-    strip_planes_fill(digits, &strip, digits->negative, 0, input->n_negative);
-    strip_planes_fill(digits, &strip, digits->positive, input->n_negative, input->n_planes);
+    struct row_digits found = {.used = {0, 0}};
+    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
+        for (size_t at = 0; at < strip.inputs; at += INPUTS_AT_ONCE) {
+            struct strip part = strip_part(&strip, r, at);
+            part_digits(digits, &part, &found);
+            part_planes_fill(strips, &part, found.negative, 0, input->n_negative);
+            part_planes_fill(strips, &part, found.positive, input->n_negative, input->n_planes);
+        }
     strip_count(strips, share, lane);
     /* What is taken off is the sum of the errors, in 32 bits that wrap as the sums do. */
     for (uint32_t r = 0; r < strip.rows; r++) {
@@ -283,15 +301,10 @@ static void strip_digits_pack(void *context, uint32_t share, uint32_t lane)
 int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
                          const struct nt_host_layer *back, const int32_t *errors, size_t stride, uint32_t rows)
 {
-    size_t words = (size_t)rows * back->n_inputs;
-    uint32_t *positive = nt_host_buffer_reserve(host, BUFFER_DIGITS, 2 * words * sizeof *positive);
-    if (!positive)
-        return NT_ERROR_SPACE;
     *input = (struct nt_host_input){.rows = rows, .repeat = 1, .stride = stride_of(back)};
-    struct digits digits = {.strips = {.host = host, .input = input}, .errors = errors, .stride = stride,
-                            .positive = positive, .negative = positive + words};
-    strips_set(&digits.strips, back->n_inputs, threads_expected(host, options, rows, back));
-    strips_run(host, strip_digits, &digits.strips);
+    struct digits digits = {.strips = {.host = host, .input = input}, .errors = errors, .stride = stride};
+    strips_set(&digits.strips, back->n_inputs, nt_host_threads_expected(host, options, rows, back));
+    strips_run(host, strip_digits_look, &digits.strips);
     planes_find(input, atomic_load(&digits.used_negative));
     input->n_negative = input->n_planes;
     planes_find(input, atomic_load(&digits.strips.used));

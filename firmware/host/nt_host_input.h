@@ -45,6 +45,10 @@ int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *opt
 int nt_host_input_prepare(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
                           const struct nt_host_layer *layer);
 
+/* Threads that a layer will be worth whose events are not counted yet. */
+uint32_t nt_host_threads_expected(const struct nt_host *host, const struct nt_host_options *options, uint32_t rows,
+                                  const struct nt_host_layer *layer);
+
 /* Expected nanoseconds of the sums of one block. */
 double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input *input,
                           const struct nt_host_layer *layer);

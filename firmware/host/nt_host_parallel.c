@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define THREADS_MAX 64u
 /* How long a thread looks out for work before it sleeps: waking it costs about as much. */
@@ -44,27 +45,13 @@ struct nt_host_pool {
     void *context;
     uint32_t threads;
     uint32_t workers_started;
-    unsigned forks; /* when the workers were started */
+    pid_t process; /* that started the workers: a child after fork has none of them */
     pthread_mutex_t mutex;
     pthread_cond_t done;
     atomic_int owner_waits;
     struct worker workers[THREADS_MAX - 1];
     struct part parts[THREADS_MAX];
 };
-
-static atomic_uint forks;
-static int forks_are_counted;
-static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
-
-static void fork_count(void)
-{
-    atomic_fetch_add(&forks, 1);
-}
-
-static void forks_watch(void)
-{
-    forks_are_counted = pthread_atfork(0, 0, fork_count) == 0;
-}
 
 static int64_t now_ns(void)
 {
@@ -214,15 +201,13 @@ static void workers_start(struct nt_host_pool *pool, uint32_t count)
 
 static struct nt_host_pool *pool_new(void)
 {
-    pthread_once(&forks_once, forks_watch);
-    size_t alignment = _Alignof(struct nt_host_pool);
-    struct nt_host_pool *pool = forks_are_counted ? aligned_alloc(alignment, sizeof *pool) : 0;
+    struct nt_host_pool *pool = aligned_alloc(_Alignof(struct nt_host_pool), sizeof *pool);
     if (!pool)
         return 0;
     atomic_init(&pool->gate, 0);
     atomic_init(&pool->owner_waits, 0);
     pool->workers_started = 0;
-    pool->forks = atomic_load(&forks);
+    pool->process = getpid();
     if (pthread_mutex_init(&pool->mutex, 0) == 0 && pthread_cond_init(&pool->done, 0) == 0)
         return pool;
     free(pool);
@@ -256,17 +241,11 @@ static void gate_shut(struct nt_host_pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* A child has none of its parent's threads. */
-static int is_orphaned(const struct nt_host_pool *pool)
-{
-    return pool->forks != atomic_load(&forks);
-}
-
 void nt_host_pool_run(struct nt_host_pool **at, nt_host_job *job, void *context, uint32_t count, uint32_t threads)
 {
     uint32_t wanted = threads < THREADS_MAX ? threads : THREADS_MAX;
     wanted = wanted < count ? wanted : count;
-    if (wanted > 1 && (!*at || is_orphaned(*at))) {
+    if (wanted > 1 && (!*at || (*at)->process != getpid())) {
         nt_host_pool_free(*at);
         *at = pool_new();
     }
@@ -286,11 +265,23 @@ void nt_host_pool_run(struct nt_host_pool **at, nt_host_job *job, void *context,
     gate_shut(pool);
 }
 
+static void nothing_do(void *context, uint32_t share, uint32_t lane)
+{
+    (void)context;
+    (void)share;
+    (void)lane;
+}
+
+void nt_host_pool_call(struct nt_host_pool **at, uint32_t threads)
+{
+    nt_host_pool_run(at, nothing_do, 0, threads, threads);
+}
+
 void nt_host_pool_free(struct nt_host_pool *pool)
 {
     if (!pool)
         return;
-    if (!is_orphaned(pool)) {
+    if (pool->process == getpid()) {
         gate_change(pool, pool->workers_started, GATE_END);
         for (uint32_t i = 0; i < pool->workers_started; i++) {
             pthread_join(pool->workers[i].thread, 0);

@@ -14,6 +14,9 @@ typedef void nt_host_job(void *context, uint32_t index, uint32_t lane);
    threads cannot be started the others do their shares. */
 void nt_host_pool_run(struct nt_host_pool **pool, nt_host_job *job, void *context, uint32_t count, uint32_t threads);
 
+/* Has sleeping threads wake up while the caller does something else, in time for a job that follows at once. */
+void nt_host_pool_call(struct nt_host_pool **pool, uint32_t threads);
+
 /* Ends the threads; null is allowed. */
 void nt_host_pool_free(struct nt_host_pool *pool);
 
