@@ -145,9 +145,13 @@ static void worker_sleep(struct worker *worker, uint64_t seen)
 {
     struct nt_host_pool *pool = worker->pool;
     pthread_mutex_lock(&pool->mutex);
-    atomic_store(&worker->is_asleep, 1);
-    while (gate_is(pool, GATE_JOB, seen, 0))
+    for (;;) {
+        /* Each time: a call for the job just done may come late, and takes it back. */
+        atomic_store(&worker->is_asleep, 1);
+        if (gate_is(pool, GATE_JOB, seen, 1))
+            break;
         pthread_cond_wait(&worker->wake, &pool->mutex);
+    }
     atomic_store(&worker->is_asleep, 0);
     pthread_mutex_unlock(&pool->mutex);
 }
