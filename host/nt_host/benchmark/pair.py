@@ -74,7 +74,8 @@ def throughput_of_two(subject: Subject, name: str, rounds: int) -> float:
     case = CASES[name](subject)
     alone: list[float] = []
     together: list[float] = []
-    with pinned(0), _neighbour(name, subject.spec) as neighbour:
+    # In this order: the second process may use what processors the first one may at its start.
+    with _neighbour(name, subject.spec) as neighbour, pinned(0):
         for index in range(WARM_UP):
             case(index)
         for turn in range(rounds):
