@@ -47,7 +47,8 @@ to overwrite a line that the other core has read took 7 ns where a line's round 
 1.79 in the runs that nothing disturbed (1.5 and 1.6 before lists went past the caches). The sums themselves went 1.93
 to 2.0 times as fast in both; reading events, building lists and digits did not gain in the second. Half of the batch
 for each thread instead, which shares nothing, would reach 1.66 to 1.80: a column then serves half as many rows. Two
-separate processes at once, each on its own network, reached 1.9 to 2.05.
+separate processes at once, each on its own network, reached 1.9 to
+2.1 (beyond 2 is noise).
 
 ![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
 HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"

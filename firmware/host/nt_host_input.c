@@ -8,6 +8,7 @@
 
 /* Strips of a tile for each thread: enough for one that is slow to leave some to the others. */
 #define STRIPS_EACH 4u
+/* Share of the inputs taken to be active before they are counted. */
 #define ACTIVITY_EXPECTED 0.25
 /* Inputs of a row whose digits are worked on at a time. */
 #define INPUTS_AT_ONCE 1024u
