@@ -51,8 +51,9 @@ void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *
                               const uint16_t *const *tables, const uint8_t *codes);
 
 struct nt_host_options {
-    uint32_t threads;  /* at most; small layers stay on one */
-    uint32_t path;     /* enum nt_host_path */
+    uint32_t threads;   /* at most, 1 to 64 */
+    uint32_t path;      /* enum nt_host_path */
+    uint32_t thread_us; /* work of a layer that each thread must have */
 };
 
 /* Forward pass of a batch, as nt_batch_run. NT_OK, NT_ERROR_ARGUMENT or NT_ERROR_SPACE. One call at a time. */

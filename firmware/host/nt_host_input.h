@@ -30,19 +30,24 @@ struct nt_host_input {
 };
 
 /* Reads `samples` x `steps` rows of event counts. 0, or a negative error. */
-int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const uint8_t *events, uint32_t samples,
-                       uint32_t steps);
+int nt_host_input_read(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                       const uint8_t *events, uint32_t samples, uint32_t steps);
 
-/* Counts the events of `input`, whose bits are those of a layer. 0, or a negative error. */
-int nt_host_input_count(struct nt_host *host, struct nt_host_input *input);
+/* Counts the events of `input`, whose bits are those of a layer below `layer`. 0, or a negative error. */
+int nt_host_input_count(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                        const struct nt_host_layer *layer);
 
 /* Lays out `rows` rows of errors, `stride` apart, as input of the transposed layer `back`. 0, or a negative error. */
-int nt_host_input_errors(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *back,
-                         const int32_t *errors, size_t stride, uint32_t rows);
+int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                         const struct nt_host_layer *back, const int32_t *errors, size_t stride, uint32_t rows);
 
 /* Chooses how `layer` makes its sums and lays the events out for that. 0, or a negative error. */
-int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,
-                          uint32_t path);
+int nt_host_input_prepare(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                          const struct nt_host_layer *layer);
+
+/* Threads that a layer will be worth whose events are not counted yet. */
+uint32_t nt_host_threads_expected(const struct nt_host *host, const struct nt_host_options *options, uint32_t rows,
+                                  const struct nt_host_layer *layer);
 
 /* Expected nanoseconds of the sums of one block. */
 double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input *input,

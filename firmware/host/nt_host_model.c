@@ -123,6 +123,7 @@ void nt_host_free(struct nt_host *host)
 {
     if (!host)
         return;
+    nt_host_pool_free(host->pool);
     for (uint32_t i = 0; host->layers && i < host->n_layers; i++) {
         free(host->layers[i].weight);
         free(host->layers[i].bias);

@@ -3,6 +3,7 @@
 #define NT_HOST_MODEL_H
 
 #include "nt_host.h"
+#include "nt_host_parallel.h"
 
 struct nt_host_layer {
     uint32_t n_inputs;
@@ -25,8 +26,8 @@ struct nt_host_buffer {
 };
 
 enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
-       BUFFER_ERRORS, BUFFER_DIGITS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER,
-       BUFFER_EVENTS, BUFFER_LABELS, BUFFERS };
+       BUFFER_ERRORS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER, BUFFER_EVENTS,
+       BUFFER_LABELS, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;
@@ -37,6 +38,7 @@ struct nt_host {
     struct nt_host_layer *backs; /* transposed, for errors: weights alone; the first has none */
     uint16_t *readout;
     struct nt_host_buffer buffers[BUFFERS];
+    struct nt_host_pool *pool;
 };
 
 struct nt_host_point_layer {
@@ -86,9 +88,5 @@ int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *set
 int nt_host_dithered_run(struct nt_host *host, const struct nt_host_options *options,
                          const struct nt_host_point *const *points, const uint8_t *events, uint32_t samples,
                          uint32_t steps, uint64_t first_step, uint8_t **planes);
-
-/* Calls `job(context, index, lane)` for index 0 to count - 1 on up to `threads` threads, `lane` below that number. */
-void nt_host_parallel(void (*job)(void *context, uint32_t index, uint32_t lane), void *context, uint32_t count,
-                      uint32_t threads);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "nt_error.h"
 #include "nt_host_input.h"
+#include "nt_host_stream.h"
 
 /* Relative costs, as those of struct nt_host_isa: tables of a pass and block, a row and reach of event sums. */
 #define TABLES_NS 140.0
@@ -21,10 +22,21 @@
 /* Columns that a row asks for before they are needed, and those of a stream, which the hardware fetches as well. */
 #define AHEAD 128u
 #define STREAM_AHEAD 64u
+/* Entries of two cache lines. */
+#define LIST_LINE 64u
+/* Passes of a tile's words that a thread takes at a time. */
+#define PASSES_SHARE 64u
 
 static size_t tiles_of(const struct nt_host_input *input)
 {
     return (input->rows + NT_HOST_TILE - 1) / NT_HOST_TILE;
+}
+
+/* Rows of the tile that begins with row `first`. */
+static uint32_t rows_from(const struct nt_host_input *input, uint32_t first)
+{
+    uint32_t left = input->rows - first;
+    return left < NT_HOST_TILE ? left : NT_HOST_TILE;
 }
 
 static size_t columns_of(const struct nt_host_layer *layer)
@@ -84,38 +96,50 @@ double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input
     return input->by_events ? events_cost(host, input, layer) : lookup_cost(host, input, layer);
 }
 
-static void tile_words_fill(const struct nt_host_input *input, const uint8_t *bits, uint32_t rows, size_t passes,
-                            uint32_t *words)
+/* Words of the look-up, some passes of a tile at a time. */
+struct wording {
+    const struct nt_host_input *input;
+    size_t passes;
+    size_t parts; /* of a tile */
+};
+
+static void tile_words_fill(void *context, uint32_t share, uint32_t lane)
 {
-    for (uint32_t r = 0; r < rows; r++)
-        for (size_t pass = 0; pass < passes; pass++)
+    const struct wording *wording = context;
+    const struct nt_host_input *input = wording->input;
+    size_t tile = share / wording->parts;
+    size_t first = share % wording->parts * PASSES_SHARE;
+    size_t end = wording->passes - first < PASSES_SHARE ? wording->passes : first + PASSES_SHARE;
+    uint32_t tile_row = (uint32_t)(tile % tiles_of(input)) * NT_HOST_TILE;
+    size_t rows = rows_from(input, tile_row);
+    size_t row = tile / tiles_of(input) * input->rows + tile_row;
+    const uint8_t *bits = input->bits + row * input->stride;
+    uint32_t *words = input->words + row * wording->passes;
+    (void)lane;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t pass = first; pass < end; pass++)
             memcpy(words + pass * rows + r, bits + r * input->stride + 4 * pass, 4);
 }
 
-static int words_fill(struct nt_host *host, struct nt_host_input *input, size_t passes)
+static int words_fill(struct nt_host *host, struct nt_host_input *input, size_t passes, uint32_t threads)
 {
     size_t words = (size_t)input->n_planes * input->rows * passes;
     input->words = nt_host_buffer_reserve(host, BUFFER_WORDS, words * sizeof(uint32_t));
     if (!input->words)
         return NT_ERROR_SPACE;
-    for (uint32_t p = 0; p < input->n_planes; p++)
-        for (uint32_t first = 0; first < input->rows; first += NT_HOST_TILE) {
-            uint32_t left = input->rows - first;
-            size_t row = (size_t)p * input->rows + first;
-            tile_words_fill(input, input->bits + row * input->stride, left < NT_HOST_TILE ? left : NT_HOST_TILE,
-                            passes, input->words + row * passes);
-        }
+    struct wording wording = {input, passes, (passes + PASSES_SHARE - 1) / PASSES_SHARE};
+    size_t shares = input->n_planes * tiles_of(input) * wording.parts;
+    nt_host_pool_run(&host->pool, tile_words_fill, &wording, (uint32_t)shares, threads);
     return NT_OK;
 }
 
-/* Entries of one row in one reach, then those of the column of zeros up to a whole group. Gives their number. */
-static size_t row_list(const struct nt_host *host, const uint8_t *bits, size_t bytes, size_t first, size_t empty,
-                       uint16_t *list)
+/* Entries of one row in one reach, then those of the column of zeros up to a whole group. */
+static void row_list(const struct nt_host *host, const uint8_t *bits, size_t bytes, size_t first, size_t empty,
+                     uint16_t *list)
 {
     size_t count = host->isa->entries_list(bits, bytes, (uint32_t)first, list);
     for (unsigned k = 0; k < NT_HOST_GROUP; k++)
         list[count + k] = (uint16_t)(empty * NT_HOST_ENTRY);
-    return (count + NT_HOST_GROUP - 1) / NT_HOST_GROUP * NT_HOST_GROUP;
 }
 
 static size_t common_divisor(size_t a, size_t b)
@@ -162,57 +186,112 @@ static void turns_sort(struct nt_host_turn *turns, uint32_t rows)
         turns[place[most - before[r].groups]++] = before[r];
 }
 
-/* Where the lists of a tile come from and go to. */
+/* Lists of one layer, made reach by reach of each tile and plane: first the number of entries, then, once it is known
+   where they begin, the entries. */
 struct listing {
     const struct nt_host *host;
     const struct nt_host_input *input;
-    size_t columns;    /* of the layer */
-    uint16_t *scratch; /* for one reach of all rows */
+    size_t columns; /* of the layer */
+    size_t *spans;  /* per tile and reach: its number of entries, then where they begin in `lists` */
+    uint16_t *scratch; /* `room` entries per thread; null where one thread writes the lists in order */
+    size_t room;
 };
 
-/* One reach of all rows, into `list` in the order of their turns. Gives the number of entries. */
-static size_t reach_list(const struct listing *from, const uint8_t *bits, uint32_t rows, size_t first, size_t inputs,
-                         struct nt_host_turn *turns, uint16_t *list)
+/* One reach of the rows of a tile in one plane. */
+struct reach {
+    const uint8_t *bits; /* of the first row */
+    struct nt_host_turn *turns;
+    size_t tile; /* planes one after the other */
+    size_t rows;
+    size_t first;  /* input, within its section */
+    size_t inputs; /* of the reach */
+    size_t empty;  /* the section's column of zeros */
+};
+
+static struct reach reach_of(const struct listing *listing, uint32_t share)
 {
-    const struct nt_host_input *input = from->input;
-    size_t reach = inputs - first < input->reach ? inputs - first : input->reach;
-    size_t filled = 0;
-    size_t at = 0;
-    for (uint32_t r = 0; r < rows; r++) {
-        uint16_t *own = from->scratch + filled;
-        size_t count = row_list(from->host, bits + r * input->stride, reach / 8, first, inputs, own);
-        if (input->is_scattered && count != 0)
-            list_scatter(own, count);
-        turns[r] = (struct nt_host_turn){(uint32_t)filled, (uint16_t)(count / NT_HOST_GROUP), (uint16_t)r};
-        filled += count;
-    }
-    if (rows > 1)
-        turns_sort(turns, rows);
-    for (uint32_t r = 0; r < rows; r++) {
-        size_t count = (size_t)turns[r].groups * NT_HOST_GROUP;
-        memcpy(list + at, from->scratch + turns[r].at, count * sizeof *list);
-        turns[r].at = (uint32_t)at;
-        at += count;
-    }
-    return at;
+    const struct nt_host_input *input = listing->input;
+    struct reach reach = {.tile = share / input->reaches};
+    size_t index = share % input->reaches;
+    size_t per_section = (NT_HOST_SECTION + input->reach - 1) / input->reach;
+    size_t section = index / per_section * NT_HOST_SECTION;
+    size_t left = listing->columns - section;
+    uint32_t tile_row = (uint32_t)(reach.tile % tiles_of(input)) * NT_HOST_TILE;
+    size_t row = reach.tile / tiles_of(input) * input->rows + tile_row;
+    reach.rows = rows_from(input, tile_row);
+    reach.first = index % per_section * input->reach;
+    reach.empty = left < NT_HOST_SECTION ? left : NT_HOST_SECTION;
+    reach.inputs = reach.empty - reach.first < input->reach ? reach.empty - reach.first : input->reach;
+    reach.bits = input->bits + row * input->stride + (section + reach.first) / 8;
+    reach.turns = input->turns + row * input->reaches + index * reach.rows;
+    return reach;
 }
 
-/* Gives the number of the tile's entries. */
-static size_t tile_list(const struct listing *from, const uint8_t *bits, uint32_t rows, struct nt_host_turn *turns,
-                        uint16_t *list)
+/* Ones of an even number of bytes. */
+static uint32_t ones_of(const struct nt_host *host, const uint8_t *bits, size_t bytes)
+{
+    size_t whole = bytes / 8 * 8;
+    uint64_t rest = 0;
+    memcpy(&rest, bits + whole, bytes - whole);
+    return host->isa->ones_count(bits, whole) + host->isa->ones_count((const uint8_t *)&rest, sizeof rest);
+}
+
+static void reach_count(void *context, uint32_t share, uint32_t lane)
+{
+    const struct listing *listing = context;
+    struct reach reach = reach_of(listing, share);
+    size_t entries = 0;
+    (void)lane;
+    for (size_t r = 0; r < reach.rows; r++) {
+        uint32_t ones = ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
+        uint32_t groups = (ones + NT_HOST_GROUP - 1) / NT_HOST_GROUP;
+        reach.turns[r] = (struct nt_host_turn){0, (uint16_t)groups, (uint16_t)r};
+        entries += (size_t)groups * NT_HOST_GROUP;
+    }
+    listing->spans[share] = entries;
+    if (reach.rows > 1)
+        turns_sort(reach.turns, (uint32_t)reach.rows);
+}
+
+static void reach_fill(void *context, uint32_t share, uint32_t lane)
+{
+    const struct listing *listing = context;
+    const struct nt_host_input *input = listing->input;
+    struct reach reach = reach_of(listing, share);
+    size_t first = listing->spans[share];
+    uint16_t *lists = input->lists + first;
+    uint16_t *out = listing->scratch ? listing->scratch + lane * listing->room : lists;
+    size_t at = 0;
+    for (size_t r = 0; r < reach.rows && reach.turns[r].groups != 0; r++) {
+        struct nt_host_turn *turn = &reach.turns[r];
+        const uint8_t *bits = reach.bits + turn->row * input->stride;
+        size_t count = (size_t)turn->groups * NT_HOST_GROUP;
+        turn->at = (uint32_t)(first + at - input->starts[reach.tile]);
+        row_list(listing->host, bits, reach.inputs / 8, reach.first, reach.empty, out + at);
+        if (input->is_scattered)
+            list_scatter(out + at, count);
+        at += count;
+    }
+    if (listing->scratch)
+        nt_host_stream_copy(lists, out, at * sizeof *out);
+}
+
+/* Numbers of entries to where they begin; gives the largest of them. */
+static size_t spans_place(struct nt_host_input *input, size_t *spans, size_t tiles)
 {
     size_t at = 0;
-    for (size_t section = 0; section < from->columns; section += NT_HOST_SECTION) {
-        size_t left = from->columns - section;
-        size_t inputs = left < NT_HOST_SECTION ? left : NT_HOST_SECTION;
-        for (size_t first = 0; first < inputs; first += from->input->reach, turns += rows) {
-            size_t count = reach_list(from, bits + (section + first) / 8, rows, first, inputs, turns, list + at);
-            for (uint32_t r = 0; r < rows; r++)
-                turns[r].at += (uint32_t)at;
-            at += count;
+    size_t most = 0;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        input->starts[tile] = at;
+        for (uint32_t k = 0; k < input->reaches; k++, spans++) {
+            size_t entries = *spans;
+            most = entries > most ? entries : most;
+            *spans = at;
+            at += entries;
         }
     }
-    return at;
+    *spans = at;
+    return most;
 }
 
 /* Rows whose columns come from memory, with gaps. */
@@ -223,48 +302,65 @@ static int is_scattered(const struct nt_host_input *input, const struct nt_host_
            active < STREAM_MOST;
 }
 
-static int lists_fill(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer)
+/* Room in which each of several threads makes the entries of a reach. */
+static int scratch_reserve(struct nt_host *host, struct listing *listing, size_t entries, uint32_t threads)
+{
+    if (threads == 1)
+        return NT_OK;
+    listing->room = (entries + NT_HOST_LIST_SPARE + LIST_LINE - 1) / LIST_LINE * LIST_LINE;
+    listing->scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, threads * listing->room * sizeof *listing->scratch);
+    return listing->scratch ? NT_OK : NT_ERROR_SPACE;
+}
+
+static int lists_reserve(struct nt_host *host, struct nt_host_input *input, struct listing *listing)
 {
     size_t rows = (size_t)input->n_planes * input->rows;
     size_t tiles = input->n_planes * tiles_of(input);
+    size_t spans = tiles * input->reaches + 1;
+    size_t entries = input->ones + rows * input->reaches * (NT_HOST_GROUP - 1) + NT_HOST_LIST_SPARE;
+    input->lists = nt_host_buffer_reserve(host, BUFFER_LISTS, entries * sizeof *input->lists);
+    input->starts = nt_host_buffer_reserve(host, BUFFER_TURNS, (tiles + spans) * sizeof *input->starts +
+                                                                   rows * input->reaches * sizeof *input->turns);
+    if (!input->lists || !input->starts)
+        return NT_ERROR_SPACE;
+    listing->spans = input->starts + tiles;
+    input->turns = (struct nt_host_turn *)(listing->spans + spans);
+    return NT_OK;
+}
+
+static int lists_fill(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,
+                      uint32_t threads)
+{
+    size_t tiles = input->n_planes * tiles_of(input);
+    struct listing listing = {.host = host, .input = input, .columns = columns_of(layer)};
     input->lines = lines_for(input, layer);
     input->is_scattered = is_scattered(input, layer);
     input->reach = reach_for(input, layer);
     input->reaches = reaches_of(layer, input->reach);
-    size_t entries = input->ones + rows * input->reaches * (NT_HOST_GROUP - 1) + NT_HOST_LIST_SPARE;
-    input->lists = nt_host_buffer_reserve(host, BUFFER_LISTS, entries * sizeof *input->lists);
-    input->starts = nt_host_buffer_reserve(host, BUFFER_TURNS, tiles * sizeof *input->starts +
-                                                                   rows * input->reaches * sizeof *input->turns);
-    size_t widest = input->rows < NT_HOST_TILE ? input->rows : NT_HOST_TILE;
-    size_t scratch = widest * (input->reach + NT_HOST_GROUP) + NT_HOST_LIST_SPARE;
-    struct listing from = {host, input, columns_of(layer), 0};
-    from.scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, scratch * sizeof *from.scratch);
-    if (!input->lists || !input->starts || !from.scratch)
+    if (lists_reserve(host, input, &listing) != NT_OK)
         return NT_ERROR_SPACE;
-    input->turns = (struct nt_host_turn *)(input->starts + tiles);
-    size_t at = 0;
-    size_t tile = 0;
-    for (uint32_t p = 0; p < input->n_planes; p++)
-        for (uint32_t first = 0; first < input->rows; first += NT_HOST_TILE) {
-            uint32_t left = input->rows - first;
-            size_t row = (size_t)p * input->rows + first;
-            input->starts[tile++] = at;
-            at += tile_list(&from, input->bits + row * input->stride, left < NT_HOST_TILE ? left : NT_HOST_TILE,
-                            input->turns + row * input->reaches, input->lists + at);
-        }
+    uint32_t shares = (uint32_t)(tiles * input->reaches);
+    nt_host_pool_run(&host->pool, reach_count, &listing, shares, threads);
+    size_t most = spans_place(input, listing.spans, tiles);
+    size_t end = listing.spans[shares];
+    if (scratch_reserve(host, &listing, most, threads) != NT_OK)
+        return NT_ERROR_SPACE;
+    nt_host_pool_run(&host->pool, reach_fill, &listing, shares, threads);
     /* What is fetched at the end of a block's only row is the beginning of the next one's. */
-    memset(input->lists + at, 0, NT_HOST_LIST_SPARE * sizeof *input->lists);
-    memcpy(input->lists + at, input->lists, (at < AHEAD ? at : AHEAD) * sizeof *input->lists);
+    memset(input->lists + end, 0, NT_HOST_LIST_SPARE * sizeof *input->lists);
+    memcpy(input->lists + end, input->lists, (end < AHEAD ? end : AHEAD) * sizeof *input->lists);
     return NT_OK;
 }
 
-int nt_host_input_prepare(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,
-                          uint32_t path)
+int nt_host_input_prepare(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                          const struct nt_host_layer *layer)
 {
-    input->by_events = path == NT_HOST_EVENTS;
-    if (path == NT_HOST_AUTO)
+    input->by_events = options->path == NT_HOST_EVENTS;
+    if (options->path == NT_HOST_AUTO)
         input->by_events = events_cost(host, input, layer) < lookup_cost(host, input, layer);
-    return input->by_events ? lists_fill(host, input, layer) : words_fill(host, input, layer->passes);
+    uint32_t threads = nt_host_threads(options, nt_host_input_cost(host, input, layer) * layer->n_blocks);
+    return input->by_events ? lists_fill(host, input, layer, threads)
+                            : words_fill(host, input, layer->passes, threads);
 }
 
 static void lookup_sums(const struct nt_host *host, const struct nt_host_input *input,

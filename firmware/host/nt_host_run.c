@@ -7,8 +7,6 @@
 /* Rows of a chunk: enough that tables and weights pay, few enough that rasters stay in the cache. */
 #define CHUNK_ROWS 1024u
 #define STEPS_MAX 255u
-/* Work that a second thread must have to pay for its start. */
-#define THREAD_NS 100e3
 #define BIAS_MOST 32768u
 #define RASTER_BYTES (NT_HOST_BLOCK / 8)
 
@@ -169,9 +167,10 @@ static int any_point_is_split(const struct layer_run *run)
 
 uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns)
 {
-    uint32_t most = (uint32_t)(cost_ns / THREAD_NS);
-    uint32_t threads = most < options->threads ? most : options->threads;
-    return threads < 1 ? 1 : threads;
+    double each_ns = 1e3 * options->thread_us;
+    if (cost_ns >= each_ns * options->threads)
+        return options->threads;
+    return cost_ns < 2 * each_ns ? 1 : (uint32_t)(cost_ns / each_ns);
 }
 
 static uint32_t threads_for(const struct layer_run *run, const struct nt_host_options *options)
@@ -181,8 +180,8 @@ static uint32_t threads_for(const struct layer_run *run, const struct nt_host_op
 }
 
 /* The raster of the layer just run becomes the input of the next. */
-static int raster_hand_up(struct nt_host *host, const struct layer_run *run, struct nt_host_input *input,
-                          uint32_t samples)
+static int raster_hand_up(struct nt_host *host, const struct nt_host_options *options, const struct layer_run *run,
+                          struct nt_host_input *input, uint32_t samples)
 {
     input->bits = run->raster;
     input->stride = run->raster_stride;
@@ -190,7 +189,7 @@ static int raster_hand_up(struct nt_host *host, const struct layer_run *run, str
     input->repeat = 1;
     input->n_planes = 1;
     input->planes[0] = 0;
-    return nt_host_input_count(host, input);
+    return nt_host_input_count(host, options, input, run->layer + 1);
 }
 
 static int raster_reserve(struct nt_host *host, struct layer_run *run, uint32_t samples)
@@ -209,19 +208,19 @@ static int chunk_run(struct nt_host *host, const struct nt_host_options *options
 {
     struct nt_host_input input = {0};
     run->input = &input;
-    int result = nt_host_input_read(host, &input, events, samples, run->steps);
+    int result = nt_host_input_read(host, options, &input, events, samples, run->steps);
     for (uint32_t index = 0; index < host->n_layers && result == NT_OK; index++) {
         run->index = index;
         run->layer = &host->layers[index];
         run->is_split = any_point_is_split(run);
-        result = nt_host_input_prepare(host, &input, run->layer, options->path);
+        result = nt_host_input_prepare(host, options, &input, run->layer);
         if (result == NT_OK)
             result = raster_reserve(host, run, samples);
         if (result < 0)
             return result;
-        nt_host_parallel(block_run, run, run->layer->n_blocks, threads_for(run, options));
+        nt_host_pool_run(&host->pool, block_run, run, run->layer->n_blocks, threads_for(run, options));
         if (run->raster)
-            result = raster_hand_up(host, run, &input, samples);
+            result = raster_hand_up(host, options, run, &input, samples);
     }
     return result;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "nt_error.h"
-#include "nt_host_model.h"
+#include "nt_host_input.h"
 
 static uint8_t shifted(uint8_t code, int shift)
 {
@@ -91,6 +91,7 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
     uint8_t *codes = nt_host_buffer_reserve(host, BUFFER_STEP, host->n_codes);
     if (!codes)
         return NT_ERROR_SPACE;
+    nt_host_pool_call(&host->pool, nt_host_threads_expected(host, options, samples, &host->layers[0]));
     for (unsigned p = 0; p < NT_ARRAY_POINTS; p++) {
         codes_dither(host, settings, state->codes, signs[p], codes);
         nt_host_point_codes_set(host, points[p], gain_q12, codes);

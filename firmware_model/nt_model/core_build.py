@@ -95,7 +95,7 @@ struct nt_host_source { uint32_t n_inputs; uint32_t n_neurons; const uint8_t *we
                         const uint16_t *domain; uint8_t refractory; };
 struct nt_host;
 struct nt_host_point;
-struct nt_host_options { uint32_t threads; uint32_t path; };
+struct nt_host_options { uint32_t threads; uint32_t path; uint32_t thread_us; };
 struct nt_host *nt_host_new(const struct nt_host_isa *isa, const struct nt_host_source *layers, uint32_t n_layers,
                             const uint16_t *readout, uint32_t n_codes);
 void nt_host_free(struct nt_host *host);

@@ -89,14 +89,18 @@ def chosen_kernel(name: str = "") -> str:
 
 @dataclass(frozen=True)
 class HostOptions:
-    """`threads` at most (layers with less than 100 us of work for each stay on fewer); `path`: one of PATHS."""
+    """`threads` at most (layers with less than `thread_us` of work for each stay on fewer); `path`: one of PATHS.
+    Results hang on none of them."""
 
     threads: int = 1
     path: str = "auto"
+    thread_us: int = 100
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 64:
             raise UsageError("threads lie outside 1..64", evidence=str(self.threads))
+        if not 0 <= self.thread_us < 2**32:
+            raise UsageError("thread_us lies outside 0..2^32-1", evidence=str(self.thread_us))
         if self.path not in PATHS:
             raise UsageError(f"no path is called '{self.path}'", evidence=f"paths: {', '.join(PATHS)}")
 
@@ -130,7 +134,8 @@ class HostArray:
         self._image = image
         self._sizes = tuple(layer.n_neurons for layer in image.layers)
         self._options = ffi.new(
-            "struct nt_host_options *", {"threads": options.threads, "path": PATHS.index(options.path)}
+            "struct nt_host_options *",
+            {"threads": options.threads, "path": PATHS.index(options.path), "thread_us": options.thread_us},
         )
         self._weights = [ffi.from_buffer("uint8_t[]", layer.packed.columns) for layer in image.layers]
         self._host = self._packed(image, kernel)

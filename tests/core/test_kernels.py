@@ -61,7 +61,7 @@ def test_command_line_says_what_to_do_about_an_unknown_kernel() -> None:
     assert "unset NT_KERNEL" in done.stderr
 
 
-@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 65}, {"path": "guess"}])
+@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 65}, {"path": "guess"}, {"thread_us": -1}])
 def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         HostOptions(**options)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_errors_of_one_to_four_bytes(kernel: str, threads: int) -> None:
     gates = tuple(np.ones((9, layer.n_neurons), np.uint8) for layer in image.layers)
     silent = tuple(np.zeros_like(one) for one in gates)
     state, labels = LearnState.at(rng.integers(0, 256, image.n_codes).astype(np.uint8)), rng.integers(0, 4, 9)
-    engine = CoreEngine(image, kernel=kernel, options=HostOptions(threads))
+    engine = CoreEngine(image, kernel=kernel, options=HostOptions(threads, thread_us=0))
     for spikes in (Spikes(silent, gates, silent), Spikes(silent, silent, gates)):
         ours = engine.learn(state, spikes, labels, LearnSettings())
         assert differing(ours, NumpyEngine(image).learn(state, spikes, labels, LearnSettings()), STATE) == []

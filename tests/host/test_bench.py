@@ -13,7 +13,7 @@ import pytest
 from bench import kernels, page
 from nt_host.benchmark.loading import loading_of
 from nt_host.benchmark.network import NetworkSpec, batches, random_image
-from nt_host.benchmark.own import call_rows, silicon_rows
+from nt_host.benchmark.own import call_rows, silicon_rows, threads_rows
 from nt_host.benchmark.row import Row
 from nt_host.benchmark.subject import Subject
 from nt_host.benchmark.timing import medians_s
@@ -64,6 +64,12 @@ def test_own_figures_are_measured() -> None:
     subject = Subject.build(TINY)
     rows = [*silicon_rows(subject, 1), *call_rows(subject, 1)]
     assert all(np.isfinite(row.value) and row.value > 0 for row in rows)
+
+
+def test_two_threads_stand_beside_two_processes() -> None:
+    rows = threads_rows(Subject.build(TINY), 2)
+    assert [row.figure.split(",")[0] for row in rows] == ["forward 64", "learning step 64"]
+    assert all(np.isfinite(row.value) and "two separate processes at once" in row.detail for row in rows)
 
 
 @pytest.mark.torch

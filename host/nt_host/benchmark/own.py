@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from nt_host.benchmark.network import NetworkSpec
+from nt_host.benchmark.pair import CASES, throughput_of_two
 from nt_host.benchmark.row import Row, milliseconds
 from nt_host.benchmark.subject import Subject
 from nt_host.benchmark.timing import medians_s
@@ -50,15 +51,13 @@ def roofline_rows(subject: Subject, rounds: int) -> list[Row]:
 
 
 def threads_rows(subject: Subject, rounds: int) -> list[Row]:
-    """Two threads against one, wall time."""
+    """Two threads against one, wall time, beside what two processes that share nothing reach on this machine."""
     two = subject.with_kernel(subject.engine.kernel, HostOptions(threads=2))
     rows = []
-    for name, target, cases in (
-        ("forward 64", 1.9, {"one": subject.forward(64), "two": two.forward(64)}),
-        ("learning step 64", 1.8, {"one": subject.learning_step(64), "two": two.learning_step(64)}),
-    ):
-        times = medians_s(cases, rounds, time.perf_counter)
-        detail = milliseconds(one=times["one"], two=times["two"])
+    for name, target in (("forward 64", 1.9), ("learning step 64", 1.8)):
+        times = medians_s({"one": CASES[name](subject), "two": CASES[name](two)}, rounds, time.perf_counter)
+        ceiling = throughput_of_two(subject, name, rounds)
+        detail = f"{milliseconds(one=times['one'], two=times['two'])}; two separate processes at once: {ceiling:.2f} x"
         rows.append(
             Row(f"{name}, two threads against one (wall time)", times["one"] / times["two"], "x", target, detail=detail)
         )
