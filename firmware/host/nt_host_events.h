@@ -273,22 +273,31 @@ NT_INLINE void own_fetch(struct event_fetch *fetch, const uint8_t *section, size
     fetch->end = events->list + last->at + (size_t)last->groups * NT_HOST_GROUP;
 }
 
+/* Sums of one section of `inputs` inputs, to lane->halves. */
+NT_INLINE void section_add(struct nt_host_lane *lane, const uint8_t *section, const struct nt_host_events *events,
+                           const struct nt_host_turn *turns, size_t inputs, size_t rows, int positive, int is_own)
+{
+    struct event_halves *halves = (struct event_halves *)lane->halves;
+    __builtin_memset(halves, 0, rows * COLUMN_VECTORS * sizeof *halves);
+    for (size_t at = 0; at < inputs; at += events->reach, turns += rows) {
+        struct event_fetch fetch = {.next = section + (at + events->reach) * NT_HOST_COLUMN, .ahead = events->ahead,
+                                    .lines = events->lines, .is_own = is_own};
+        if (is_own)
+            own_fetch(&fetch, section, inputs, events, &turns[rows - 1]);
+        reach_add(halves, section, events, turns, rows, positive, fetch);
+    }
+}
+
 NT_INLINE void events_add_as(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
                              const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh,
                              int is_own)
 {
-    struct event_halves *halves = (struct event_halves *)lane->halves;
+    const struct event_halves *halves = (const struct event_halves *)lane->halves;
     const struct nt_host_turn *turns = events->turns;
     for (size_t first = 0; first < events->inputs; first += NT_HOST_SECTION, block += NT_HOST_SECTION_BYTES) {
         size_t inputs = events->inputs - first < NT_HOST_SECTION ? events->inputs - first : NT_HOST_SECTION;
-        __builtin_memset(halves, 0, rows * COLUMN_VECTORS * sizeof *halves);
-        for (size_t at = 0; at < inputs; at += events->reach, turns += rows) {
-            struct event_fetch fetch = {.next = block + (at + events->reach) * NT_HOST_COLUMN, .ahead = events->ahead,
-                                        .lines = events->lines, .is_own = is_own};
-            if (is_own)
-                own_fetch(&fetch, block, inputs, events, &turns[rows - 1]);
-            reach_add(halves, block, events, turns, rows, positive, fetch);
-        }
+        section_add(lane, block, events, turns, inputs, rows, positive, is_own);
+        turns += (inputs + events->reach - 1) / events->reach * rows;
         if (fresh && first == 0)
             section_spill(sum, halves, rows, plane, 1);
         else
@@ -305,6 +314,41 @@ static void events_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *
         events_add_as(lane, sum, block, events, rows, plane, 0, fresh, 1);
     else
         events_add_as(lane, sum, block, events, rows, plane, 0, fresh, 0);
+}
+
+NT_INLINE void halves_narrow_all(uint16_t *sum, const struct event_halves *halves, size_t v)
+{
+    for (size_t half = 0; half < 2; half++)
+        halves_narrow(sum, half * COLUMN_VECTORS + v, halves->whole[half], halves->odd[half]);
+}
+
+/* A row's sums stay in registers from its first event to its last. */
+NT_INLINE void resident_add(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events,
+                            size_t rows)
+{
+    const struct nt_host_turn *turns = events->turns;
+    const uint16_t *list = events->list;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < COLUMN_VECTORS; v += EVENT_VECTORS) {
+            struct event_halves halves[EVENT_VECTORS] = {{{{0}}, {{0}}}};
+            struct event_fetch fetch = {.lines = 0};
+            row_events_add(halves, block + v * NT_VECTOR_BYTES, list + turns[r].at, turns[r].groups, 0, &fetch);
+            for (size_t k = 0; k < EVENT_VECTORS; k++)
+                halves_narrow_all(lane->narrow[turns[r].row], &halves[k], v + k);
+        }
+}
+
+static void events_narrow(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows)
+{
+    const struct event_halves *halves = (const struct event_halves *)lane->halves;
+    if (events->is_resident) {
+        resident_add(lane, block, events, rows);
+        return;
+    }
+    section_add(lane, block, events, events->turns, events->inputs, rows, 0, events->lines == 0);
+    for (size_t r = 0; r < rows; r++, halves += COLUMN_VECTORS)
+        for (size_t v = 0; v < COLUMN_VECTORS; v++)
+            halves_narrow_all(lane->narrow[r], &halves[v], v);
 }
 
 /* Entries of the ones of up to 16 bits, in order; gives their number, and writes room for 16. */

@@ -30,6 +30,7 @@ struct nt_host_lane {
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
+    uint16_t narrow[NT_HOST_TILE][NT_HOST_BLOCK]; /* sums of a layer of one section */
     struct nt_host_state {
         int32_t membrane[NT_HOST_BLOCK];
         int32_t hold[NT_HOST_BLOCK];
@@ -62,6 +63,7 @@ struct nt_host_cells {
 /* Rows that run through a block: row r of `sum` serves time steps r * repeat to r * repeat + repeat - 1 of the tile. */
 struct nt_host_rows {
     const uint32_t *sum;
+    const uint16_t *narrow;   /* in place of `sum`; null: there are none */
     const uint32_t *positive;
     const int32_t *draw;      /* one row per time step; null: drawn where it matters */
     uint64_t noise_key;
@@ -102,6 +104,7 @@ struct nt_host_events {
     size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone, */
     size_t ahead; /* columns so far down its list: they come from memory */
     int is_scattered; /* lists are not in order */
+    int is_resident;  /* all weights of the layer stay in the cache: one reach, nothing to fetch */
 };
 
 struct nt_host_isa {
@@ -123,6 +126,17 @@ struct nt_host_isa {
     /* The same from lists of active inputs. */
     void (*events_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
                        const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh);
+    /* The same sums of a layer of one section, plane 0, to lane->narrow. */
+    void (*lookup_narrow)(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows);
+    void (*events_narrow)(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows);
+    /* Smallest sums of weights that reach `threshold_q8` in one step from rest; `cells` at a block's first of `count`
+       neurons, whose faults make it -32768 or 32767. */
+    void (*edges_find)(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count);
+    /* One step from rest: a neuron spikes where its sum less the row's offset is its edge or more. */
+    void (*edges_run)(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out);
+    /* Entries (row * NT_HOST_BLOCK + neuron) of the neurons whose sum less offset is `low` or more and less than `high`.
+       Gives their number; writes up to a vector beyond them. */
+    size_t (*edges_between)(const int16_t *low, const int16_t *high, const struct nt_host_rows *rows, uint16_t *entries);
     /* Entries of the ones of `bytes` bytes, an even number; bit 0 of the first is input `first`. Gives their number; writes
        up to NT_HOST_LIST_SPARE beyond them. */
     size_t (*entries_list)(const uint8_t *bits, size_t bytes, uint32_t first, uint16_t *list);

@@ -1,4 +1,5 @@
 /* All kernels for one instruction set; included once by each nt_host_<name>.c, which sets NT_VECTOR_BYTES and NT_ISA_NAME. */
+#include "nt_host_narrow.h"
 #include "nt_host_errors.h"
 #include "nt_host_events.h"
 #include "nt_host_lookup.h"
@@ -30,6 +31,11 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .ones_count = ones_count,
     .lookup_add = lookup_add,
     .events_add = events_add,
+    .lookup_narrow = lookup_narrow,
+    .events_narrow = events_narrow,
+    .edges_find = edges_find,
+    .edges_run = edges_run,
+    .edges_between = edges_between,
     .entries_list = entries_list,
     .noise_draw = noise_draw,
     .neurons_run = neurons_run,

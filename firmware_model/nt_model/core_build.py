@@ -34,6 +34,7 @@ HOST_UNITS = (
     "nt_host_avx2",
     "nt_host_avx512",
     "nt_host_dispatch",
+    "nt_host_edges",
     "nt_host_frame",
     "nt_host_input",
     "nt_host_learn",

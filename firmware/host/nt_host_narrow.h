@@ -1,0 +1,140 @@
+/* One step from rest without a product: a drive grows with its sum, so that a neuron spikes from some sum on; private to
+   the kernels. */
+#ifndef NT_HOST_NARROW_H
+#define NT_HOST_NARROW_H
+
+#include "nt_host_vector.h"
+
+#define HALVES (NT_VECTOR_BYTES / 2)
+/* Beyond all sums of one section's weights, at most 7 * 4352. */
+#define EDGE_NEVER 32767
+#define EDGE_ALWAYS (-32768)
+/* Beyond all edges less bias, and small enough for 32 bits. */
+#define EDGE_FAR 1e6
+
+typedef int16_t shorts_v NT_VECTOR;
+
+/* (I gain) >> 4 >= threshold, for gain > 0, says I >= ceil(16 threshold / gain), which a division in double precision gives
+   exactly: the quotient of numbers below 2^36 and 2^16 is an integer or 2^-16 off, and rounds by less. Saturation of the
+   drive changes no comparison. */
+static void edges_find(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        /* Without gain the drive is 0: always from a threshold of 0 down, else never. */
+        int is_deaf = cells->gain_exc_q12[i] == 0;
+        double gain = is_deaf ? 1e-9 : (double)cells->gain_exc_q12[i];
+        double least = (16.0 * threshold_q8[i] - (is_deaf ? 1.0 : 0.0)) / gain;
+        least = least > EDGE_FAR ? EDGE_FAR : least;
+        least = least < -EDGE_FAR ? -EDGE_FAR : least;
+        int32_t whole = (int32_t)least;
+        whole += whole < least;
+        whole -= cells->bias[i];
+        whole = whole > EDGE_NEVER ? EDGE_NEVER : whole;
+        whole = whole < EDGE_ALWAYS ? EDGE_ALWAYS : whole;
+        whole = cells->works[i] ? whole : EDGE_NEVER;
+        edge[i] = (int16_t)(cells->stuck[i] ? EDGE_ALWAYS : whole);
+    }
+}
+
+/* Sums less the row's offset: at most 7 * 4352 either way. */
+NT_INLINE shorts_v shorts_load(const uint16_t *sum, uint32_t offset)
+{
+    return (shorts_v)(halves_load(sum) - (uint16_t)offset);
+}
+
+NT_INLINE shorts_v edges_load(const int16_t *edge)
+{
+    return (shorts_v)halves_load(edge);
+}
+
+/* Lanes of 0 or -1 as bits, a vector's width of them. */
+NT_INLINE uint64_t shorts_bits(shorts_v low, shorts_v high)
+{
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+    return (uint64_t)_mm512_movepi16_mask((__m512i)high) << 32 | _mm512_movepi16_mask((__m512i)low);
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    __m256i packed = _mm256_packs_epi16((__m256i)low, (__m256i)high);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(packed, 0xD8));
+#elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
+    return (uint16_t)_mm_movemask_epi8(_mm_packs_epi16((__m128i)low, (__m128i)high));
+#else
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < HALVES; i++)
+        bits |= (uint64_t)(low[i] & 1) << i | (uint64_t)(high[i] & 1) << (i + HALVES);
+    return bits;
+#endif
+}
+
+/* Lanes of 0 or -1 as bytes of 0 or 1. */
+NT_INLINE bytes_v shorts_ones(shorts_v low, shorts_v high)
+{
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+    return (bytes_v)_mm512_maskz_set1_epi8(shorts_bits(low, high), 1);
+#elif NT_VECTOR_BYTES == 32 && defined(__AVX2__)
+    __m256i packed = _mm256_packs_epi16((__m256i)low, (__m256i)high);
+    return -(bytes_v)_mm256_permute4x64_epi64(packed, 0xD8);
+#elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
+    return -(bytes_v)_mm_packs_epi16((__m128i)low, (__m128i)high);
+#else
+    bytes_v ones;
+    for (unsigned i = 0; i < HALVES; i++) {
+        ones[i] = (uint8_t)(low[i] & 1);
+        ones[i + HALVES] = (uint8_t)(high[i] & 1);
+    }
+    return ones;
+#endif
+}
+
+/* The first `left` bytes of a vector, at most all. */
+NT_INLINE void bytes_part_store(uint8_t *at, bytes_v value, size_t left)
+{
+    if (left >= NT_VECTOR_BYTES)
+        vector_store(at, value);
+    else
+        __builtin_memcpy(at, &value, left);
+}
+
+/* Neurons beyond the layer have edges that no sum reaches: their bits are zeros, which the layer above reads. */
+static void edges_run(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out)
+{
+    const struct nt_host_out own = *out;
+    const uint32_t *offset = rows->offset;
+    const uint16_t *sum = rows->narrow;
+    size_t count = rows->count;
+    for (size_t i = 0; i < (own.raster ? NT_HOST_BLOCK : own.neurons); i += NT_VECTOR_BYTES) {
+        shorts_v low = edges_load(edge + i);
+        shorts_v high = edges_load(edge + i + HALVES);
+        size_t left = own.neurons > i ? own.neurons - i : 0;
+        for (size_t r = 0; r < count; r++) {
+            const uint16_t *at = sum + r * NT_HOST_BLOCK + i;
+            shorts_v spike_low = (shorts_v)(shorts_load(at, offset[r]) >= low);
+            shorts_v spike_high = (shorts_v)(shorts_load(at + HALVES, offset[r]) >= high);
+            if (own.raster) {
+                uint64_t bits = shorts_bits(spike_low, spike_high);
+                __builtin_memcpy(own.raster + r * own.raster_stride + i / 8, &bits, NT_VECTOR_BYTES / 8);
+            }
+            if (own.counts)
+                bytes_part_store(own.counts + r * own.stride + i, shorts_ones(spike_low, spike_high), left);
+        }
+    }
+}
+
+static size_t edges_between(const int16_t *low, const int16_t *high, const struct nt_host_rows *rows, uint16_t *entries)
+{
+    size_t found = 0;
+    for (size_t r = 0; r < rows->count; r++)
+        for (size_t i = 0; i < NT_HOST_BLOCK; i += NT_VECTOR_BYTES) {
+            uint64_t bits;
+            shorts_v inside[2];
+            for (size_t k = 0; k < 2; k++) {
+                shorts_v own = shorts_load(rows->narrow + r * NT_HOST_BLOCK + i + k * HALVES, rows->offset[r]);
+                inside[k] = (shorts_v)(own >= edges_load(low + i + k * HALVES)) &
+                            (shorts_v)(own < edges_load(high + i + k * HALVES));
+            }
+            for (bits = shorts_bits(inside[0], inside[1]); bits != 0; bits &= bits - 1)
+                entries[found++] = (uint16_t)(r * NT_HOST_BLOCK + i + (size_t)__builtin_ctzll(bits));
+        }
+    return found;
+}
+
+#endif
