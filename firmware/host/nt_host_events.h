@@ -382,10 +382,47 @@ NT_INLINE size_t ones_list(uint32_t bits, uint32_t first, uint16_t *list)
 }
 #endif
 
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512F__)
+/* The same of 64 bits, whose places are bytes before they are entries: a quarter of the time, on processors that can. */
+#define WORDS_TARGET "popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2"
+__attribute__((target(WORDS_TARGET))) static size_t words_list(const uint8_t *bits, size_t words, uint32_t first,
+                                                               uint16_t *list)
+{
+    static const uint8_t places[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                       16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                       32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                       48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    __m512i all = _mm512_loadu_si512(places);
+    size_t at = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t own;
+        __builtin_memcpy(&own, bits + 8 * i, sizeof own);
+        __m512i base = _mm512_set1_epi16((int16_t)((first + 64 * (uint32_t)i) * NT_HOST_ENTRY));
+        __m512i chosen = _mm512_maskz_compress_epi8(own, all);
+        size_t count = (size_t)__builtin_popcountll(own);
+        __m512i low = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(chosen)), 3);
+        _mm512_storeu_si512(list + at, _mm512_add_epi16(base, low));
+        if (count > 32) {
+            __m512i high = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(chosen, 1)), 3);
+            _mm512_storeu_si512(list + at + 32, _mm512_add_epi16(base, high));
+        }
+        at += count;
+    }
+    return at;
+}
+#endif
+
 static size_t entries_list(const uint8_t *bits, size_t bytes, uint32_t first, uint16_t *list)
 {
     size_t at = 0;
-    for (size_t i = 0; i < bytes; i += 2) {
+    size_t i = 0;
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512F__)
+    if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi")) {
+        i = bytes / 8 * 8;
+        at = words_list(bits, bytes / 8, first, list);
+    }
+#endif
+    for (; i < bytes; i += 2) {
         uint16_t own;
         __builtin_memcpy(&own, bits + i, sizeof own);
         at += ones_list(own, first + 8 * (uint32_t)i, list + at);
@@ -431,31 +468,34 @@ NT_INLINE void vector_pack(bytes_v bytes, unsigned plane, uint8_t *bits)
 #endif
 }
 
-static void bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
+/* OR of eight bytes. */
+NT_INLINE uint8_t long_or(uint64_t bytes)
 {
+    bytes |= bytes >> 32;
+    bytes |= bytes >> 16;
+    return (uint8_t)(bytes | bytes >> 8);
+}
+
+static uint8_t bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
+{
+    longs_v all = {0};
+    uint64_t found = 0;
     size_t i = 0;
-    for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES)
-        vector_pack(bytes_load(x + i), plane, bits + i / 8);
+    for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES) {
+        bytes_v bytes = bytes_load(x + i);
+        all |= (longs_v)bytes;
+        vector_pack(bytes, plane, bits + i / 8);
+    }
+    for (size_t k = 0; k < LONG_LANES; k++)
+        found |= all[k];
     for (; i < count; i += 8) {
         uint64_t bytes = 0;
         for (size_t k = i; k < count && k < i + 8; k++)
             bytes |= (uint64_t)x[k] << 8 * (k - i);
         bits[i / 8] = (uint8_t)bits_gather(bytes, plane);
+        found |= bytes;
     }
-}
-
-static uint8_t bytes_or(const uint8_t *x, size_t count)
-{
-    bytes_v all = {0};
-    uint8_t found = 0;
-    size_t i = 0;
-    for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES)
-        all |= bytes_load(x + i);
-    for (size_t k = 0; k < NT_VECTOR_BYTES; k++)
-        found |= all[k];
-    for (; i < count; i++)
-        found |= x[i];
-    return found;
+    return long_or(found);
 }
 
 #endif

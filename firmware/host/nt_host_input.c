@@ -29,6 +29,24 @@ static size_t stride_of(const struct nt_host_layer *layer)
     return ((size_t)layer->passes * (NT_HOST_PASS / 8) + 15) / 16 * 16;
 }
 
+/* All planes of all rows; gives the OR of all counts, or a negative error. */
+static int planes_fill(struct nt_host *host, struct nt_host_input *input, const uint8_t *events, size_t row)
+{
+    size_t bytes = (size_t)input->n_planes * input->rows * input->stride;
+    size_t written = (row + 7) / 8;
+    uint8_t found = 0;
+    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, bytes);
+    if (!input->bits)
+        return NT_ERROR_SPACE;
+    uint8_t *bits = input->bits;
+    for (uint32_t p = 0; p < input->n_planes; p++)
+        for (uint32_t r = 0; r < input->rows; r++, bits += input->stride) {
+            found |= host->isa->bits_pack(events + (size_t)r * input->repeat * row, row, input->planes[p], bits);
+            memset(bits + written, 0, input->stride - written);
+        }
+    return found;
+}
+
 int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const uint8_t *events, uint32_t samples,
                        uint32_t steps)
 {
@@ -38,20 +56,18 @@ int nt_host_input_read(struct nt_host *host, struct nt_host_input *input, const 
     input->repeat = repeats ? steps : 1;
     input->rows = repeats ? samples : samples * steps;
     input->stride = stride_of(layer);
-    input->n_planes = 0;
-    planes_find(input, host->isa->bytes_or(events, (size_t)samples * steps * row));
-    size_t bytes = input->n_planes * input->rows * input->stride;
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, bytes);
-    if (!input->bits)
-        return NT_ERROR_SPACE;
-    uint8_t *bits = input->bits;
-    size_t written = (row + 7) / 8;
-    for (uint32_t p = 0; p < input->n_planes; p++)
-        for (uint32_t r = 0; r < input->rows; r++, bits += input->stride) {
-            host->isa->bits_pack(events + (size_t)r * input->repeat * row, row, input->planes[p], bits);
-            memset(bits + written, 0, input->stride - written);
-        }
-    return nt_host_input_count(host, input);
+    /* As if all counts were 0 and 1: then one pass over them is enough. */
+    input->n_planes = 1;
+    input->planes[0] = 0;
+    int used = planes_fill(host, input, events, row);
+    if (used > 1) {
+        input->n_planes = 0;
+        planes_find(input, (uint32_t)used);
+        used = planes_fill(host, input, events, row);
+    } else if (used == 0) {
+        input->n_planes = 0;
+    }
+    return used < 0 ? used : nt_host_input_count(host, input);
 }
 
 int nt_host_input_count(struct nt_host *host, struct nt_host_input *input)

@@ -107,16 +107,29 @@ struct nt_host_events {
     int is_resident;  /* all weights of the layer stay in the cache: one reach, nothing to fetch */
 };
 
+/* Samples whose gates are summed at a time. */
+#define NT_HOST_FOUR 4u
+/* Bytes of a tile's errors of half a block, with a row of none behind: row r at r * NT_HOST_COLUMN. */
+#define NT_HOST_GATED_PLANE ((NT_HOST_TILE + 1) * NT_HOST_COLUMN)
+
+/* Open gates of a tile: input j's samples, row * NT_HOST_ENTRY, are lists[at[j]] to lists[at[j + 1]] - 1, in fours that rows
+   of no error fill up. */
+struct nt_host_gates {
+    const uint16_t *lists;
+    const uint32_t *at;
+    uint8_t bias;     /* of the errors, which are bytes */
+    uint8_t together; /* 4, 2 or 1 of which fit one */
+};
+
 struct nt_host_isa {
     const char *name;
     /* Relative costs, measured on a Zen 4 (NEON: those of SSE2): look-up of a pass of one row, one event. Only choices hang
        on them, never results. */
     double lookup_ns;
     double event_ns;
-    /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
-    void (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
-    /* OR of `count` bytes. */
-    uint8_t (*bytes_or)(const uint8_t *x, size_t count);
+    /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. Gives the OR of all
+       bytes. */
+    uint8_t (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
     /* Ones in `bytes` bytes, a multiple of 8. */
     uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
     /* sum += (when `fresh`: =) nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32
@@ -151,6 +164,15 @@ struct nt_host_isa {
     /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
     uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count);
+    /* Bits of the bytes in which two rows of `count` differ. */
+    void (*differ_pack)(const uint8_t *a, const uint8_t *b, size_t count, uint8_t *bits);
+    /* Bits `shift` to `shift` + 7 of up to NT_HOST_BLOCK errors and `bias`, in the order of a column's nibbles: low ones, and
+       `plane` bytes on high ones. */
+    void (*errors_bytes)(const int32_t *errors, size_t count, uint32_t bias, unsigned shift, uint8_t *out, size_t plane);
+    /* For each of `count` inputs of a block of neurons: its weights times the neurons' errors, over the samples of its
+       gates. `errors` are two planes of NT_HOST_GATED_PLANE bytes. */
+    void (*gated_dots)(const uint8_t *columns, size_t count, const struct nt_host_gates *gates, const uint8_t *errors,
+                       int32_t *dots);
     /* For benchmarks: as many byte products as the machine can do, and memory as fast as it can be read. */
     uint64_t (*dot_peak)(uint64_t loops);
     uint32_t (*memory_read)(const uint8_t *data, size_t bytes);

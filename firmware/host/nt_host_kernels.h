@@ -2,6 +2,7 @@
 #include "nt_host_narrow.h"
 #include "nt_host_errors.h"
 #include "nt_host_events.h"
+#include "nt_host_gated.h"
 #include "nt_host_lookup.h"
 #include "nt_host_neurons.h"
 #include "nt_host_peak.h"
@@ -27,7 +28,6 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .lookup_ns = LOOKUP_NS,
     .event_ns = EVENT_NS,
     .bits_pack = bits_pack,
-    .bytes_or = bytes_or,
     .ones_count = ones_count,
     .lookup_add = lookup_add,
     .events_add = events_add,
@@ -43,6 +43,9 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .words_narrow = words_narrow,
     .sums_negate = sums_negate,
     .errors_gate = errors_gate,
+    .differ_pack = differ_pack,
+    .errors_bytes = errors_bytes,
+    .gated_dots = gated_dots,
     .dot_peak = dot_peak,
     .memory_read = memory_read,
 };

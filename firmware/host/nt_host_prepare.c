@@ -173,7 +173,7 @@ struct listing {
     const struct nt_host *host;
     const struct nt_host_input *input;
     size_t columns;    /* of the layer */
-    uint16_t *scratch; /* for one reach of all rows */
+    uint16_t *scratch; /* for one reach of all rows; null: they stay where they are listed */
 };
 
 /* One reach of all rows, into `list` in the order of their turns. Gives the number of entries. */
@@ -185,7 +185,7 @@ static size_t reach_list(const struct listing *from, const uint8_t *bits, uint32
     size_t filled = 0;
     size_t at = 0;
     for (uint32_t r = 0; r < rows; r++) {
-        uint16_t *own = from->scratch + filled;
+        uint16_t *own = (from->scratch ? from->scratch : list) + filled;
         size_t count = row_list(from->host, bits + r * input->stride, reach / 8, first, inputs, own);
         if (input->is_scattered && count != 0)
             list_scatter(own, count);
@@ -194,6 +194,8 @@ static size_t reach_list(const struct listing *from, const uint8_t *bits, uint32
     }
     if (rows > 1)
         turns_sort(turns, rows);
+    if (!from->scratch)
+        return filled;
     for (uint32_t r = 0; r < rows; r++) {
         size_t count = (size_t)turns[r].groups * NT_HOST_GROUP;
         memcpy(list + at, from->scratch + turns[r].at, count * sizeof *list);
@@ -245,8 +247,9 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
     size_t widest = input->rows < NT_HOST_TILE ? input->rows : NT_HOST_TILE;
     size_t scratch = widest * (input->reach + NT_HOST_GROUP) + NT_HOST_LIST_SPARE;
     struct listing from = {host, input, columns_of(layer), 0};
-    from.scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, scratch * sizeof *from.scratch);
-    if (!input->lists || !input->starts || !from.scratch)
+    if (!input->is_resident)
+        from.scratch = nt_host_buffer_reserve(host, BUFFER_SCRATCH, scratch * sizeof *from.scratch);
+    if (!input->lists || !input->starts || (!input->is_resident && !from.scratch))
         return NT_ERROR_SPACE;
     input->turns = (struct nt_host_turn *)(input->starts + tiles);
     size_t at = 0;
