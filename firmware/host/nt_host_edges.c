@@ -53,7 +53,7 @@ static void near_run(const struct nt_host_cells *cells, const struct nt_host_row
         uint32_t row = entries[k] / NT_HOST_BLOCK;
         uint32_t i = entries[k] % NT_HOST_BLOCK;
         int32_t draw = nt_random_noise_draw(rows->noise_key, rows->time + row, rows->neuron + i);
-        int64_t current = (int16_t)(uint16_t)(rows->narrow[entries[k]] - rows->offset[row]) + (int64_t)cells->bias[i];
+        int64_t current = (int64_t)rows->narrow[entries[k]] + cells->bias[i];
         int64_t drive = saturated((current * cells->gain_exc_q12[i]) >> 4);
         int64_t seen = saturated(drive + (((int64_t)draw * cells->sigma_q8[i]) >> 16));
         int spikes = seen >= cells->threshold_q8[i];

@@ -316,15 +316,15 @@ static void events_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *
         events_add_as(lane, sum, block, events, rows, plane, 0, fresh, 0);
 }
 
-NT_INLINE void halves_narrow_all(uint16_t *sum, const struct event_halves *halves, size_t v)
+NT_INLINE void halves_narrow_all(int16_t *sum, const struct event_halves *halves, size_t v, uint32_t offset)
 {
     for (size_t half = 0; half < 2; half++)
-        halves_narrow(sum, half * COLUMN_VECTORS + v, halves->whole[half], halves->odd[half]);
+        halves_narrow(sum, half * COLUMN_VECTORS + v, halves->whole[half], halves->odd[half], (uint16_t)offset);
 }
 
 /* A row's sums stay in registers from its first event to its last. */
 NT_INLINE void resident_add(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events,
-                            size_t rows)
+                            size_t rows, const uint32_t *offset)
 {
     const struct nt_host_turn *turns = events->turns;
     const uint16_t *list = events->list;
@@ -334,21 +334,22 @@ NT_INLINE void resident_add(struct nt_host_lane *lane, const uint8_t *block, con
             struct event_fetch fetch = {.lines = 0};
             row_events_add(halves, block + v * NT_VECTOR_BYTES, list + turns[r].at, turns[r].groups, 0, &fetch);
             for (size_t k = 0; k < EVENT_VECTORS; k++)
-                halves_narrow_all(lane->narrow[turns[r].row], &halves[k], v + k);
+                halves_narrow_all(lane->narrow[turns[r].row], &halves[k], v + k, offset[turns[r].row]);
         }
 }
 
-static void events_narrow(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows)
+static void events_narrow(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
+                          const uint32_t *offset)
 {
     const struct event_halves *halves = (const struct event_halves *)lane->halves;
     if (events->is_resident) {
-        resident_add(lane, block, events, rows);
+        resident_add(lane, block, events, rows, offset);
         return;
     }
     section_add(lane, block, events, events->turns, events->inputs, rows, 0, events->lines == 0);
     for (size_t r = 0; r < rows; r++, halves += COLUMN_VECTORS)
         for (size_t v = 0; v < COLUMN_VECTORS; v++)
-            halves_narrow_all(lane->narrow[r], &halves[v], v);
+            halves_narrow_all(lane->narrow[r], &halves[v], v, offset[r]);
 }
 
 /* Entries of the ones of up to 16 bits, in order; gives their number, and writes room for 16. */

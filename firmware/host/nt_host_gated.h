@@ -4,8 +4,6 @@
 
 #include "nt_host_vector.h"
 
-typedef int16_t gated_v NT_VECTOR;
-
 /* Bits of the bytes in which two rows differ. */
 static void differ_pack(const uint8_t *a, const uint8_t *b, size_t count, uint8_t *bits)
 {
@@ -40,7 +38,7 @@ static void errors_bytes(const int32_t *errors, size_t count, uint32_t bias, uns
 }
 
 /* Adjacent products added up. */
-NT_INLINE ints_v pairs_dot(gated_v a, gated_v b)
+NT_INLINE ints_v pairs_dot(shorts_v a, shorts_v b)
 {
 #if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
     return (ints_v)_mm512_madd_epi16((__m512i)a, (__m512i)b);
@@ -104,10 +102,10 @@ NT_INLINE void gated_add(struct gated_sums *sums, const uint8_t *errors, const u
 
 NT_INLINE ints_v gated_dot(const struct gated_sums *sums, bytes_v nibbles, uint16_t bias)
 {
-    gated_v even = (gated_v)(sums->whole - (sums->odd << 8) - bias);
-    gated_v odd = (gated_v)(sums->odd - bias);
-    gated_v even_weight = (gated_v)((halves_v)nibbles & 255) - 8;
-    gated_v odd_weight = (gated_v)((halves_v)nibbles >> 8) - 8;
+    shorts_v even = (shorts_v)(sums->whole - (sums->odd << 8) - bias);
+    shorts_v odd = (shorts_v)(sums->odd - bias);
+    shorts_v even_weight = (shorts_v)((halves_v)nibbles & 255) - 8;
+    shorts_v odd_weight = (shorts_v)((halves_v)nibbles >> 8) - 8;
     return pairs_dot(even, even_weight) + pairs_dot(odd, odd_weight);
 }
 

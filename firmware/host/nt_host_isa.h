@@ -30,7 +30,7 @@ struct nt_host_lane {
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
-    uint16_t narrow[NT_HOST_TILE][NT_HOST_BLOCK]; /* sums of a layer of one section */
+    int16_t narrow[NT_HOST_TILE][NT_HOST_BLOCK]; /* sums of weights of a layer of one section */
     struct nt_host_state {
         int32_t membrane[NT_HOST_BLOCK];
         int32_t hold[NT_HOST_BLOCK];
@@ -63,7 +63,7 @@ struct nt_host_cells {
 /* Rows that run through a block: row r of `sum` serves time steps r * repeat to r * repeat + repeat - 1 of the tile. */
 struct nt_host_rows {
     const uint32_t *sum;
-    const uint16_t *narrow;   /* in place of `sum`; null: there are none */
+    const int16_t *narrow;    /* in place of `sum` less `offset`; null: there are none */
     const uint32_t *positive;
     const int32_t *draw;      /* one row per time step; null: drawn where it matters */
     uint64_t noise_key;
@@ -139,16 +139,18 @@ struct nt_host_isa {
     /* The same from lists of active inputs. */
     void (*events_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
                        const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh);
-    /* The same sums of a layer of one section, plane 0, to lane->narrow. */
-    void (*lookup_narrow)(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows);
-    void (*events_narrow)(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows);
+    /* The same sums of a layer of one section, plane 0, each less its row's offset, to lane->narrow. */
+    void (*lookup_narrow)(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows,
+                          const uint32_t *offset);
+    void (*events_narrow)(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
+                          const uint32_t *offset);
     /* Smallest sums of weights that reach `threshold_q8` in one step from rest; `cells` at a block's first of `count`
        neurons, whose faults make it -32768 or 32767. */
     void (*edges_find)(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count);
-    /* One step from rest: a neuron spikes where its sum less the row's offset is its edge or more. */
+    /* One step from rest: a neuron spikes where its sum is its edge or more. */
     void (*edges_run)(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out);
-    /* Entries (row * NT_HOST_BLOCK + neuron) of the neurons whose sum less offset is `low` or more and less than `high`.
-       Gives their number; writes up to a vector beyond them. */
+    /* Entries (row * NT_HOST_BLOCK + neuron) of the neurons whose sum is `low` or more and less than `high`. Gives
+       their number. */
     size_t (*edges_between)(const int16_t *low, const int16_t *high, const struct nt_host_rows *rows, uint16_t *entries);
     /* Entries of the ones of `bytes` bytes, an even number; bit 0 of the first is input `first`. Gives their number; writes
        up to NT_HOST_LIST_SPARE beyond them. */

@@ -4,8 +4,8 @@
 #include "nt_host_events.h"
 #include "nt_host_gated.h"
 #include "nt_host_lookup.h"
-#include "nt_host_neurons.h"
 #include "nt_host_peak.h"
+#include "nt_host_timed.h"
 
 #define NT_JOIN_TOKENS(a, b) a##b
 #define NT_JOIN(a, b) NT_JOIN_TOKENS(a, b)

@@ -138,7 +138,8 @@ NT_INLINE void lookup_add_as(struct nt_host_lane *lane, uint32_t *sum, const uin
     }
 }
 
-static void lookup_narrow(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows)
+static void lookup_narrow(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows,
+                          const uint32_t *offset)
 {
     for (size_t half = 0; half < 2; half++) {
         const uint16_t *at = (const uint16_t *)lane->halves;
@@ -146,7 +147,7 @@ static void lookup_narrow(struct nt_host_lane *lane, const uint8_t *block, const
         for (size_t r = 0; r < rows; r++)
             for (size_t part = 0; part < HALF_VECTORS; part++, at += NT_VECTOR_BYTES)
                 halves_narrow(lane->narrow[r], half * HALF_VECTORS + part, halves_load(at),
-                              halves_load(at + NT_VECTOR_BYTES / 2));
+                              halves_load(at + NT_VECTOR_BYTES / 2), (uint16_t)offset[r]);
     }
 }
 

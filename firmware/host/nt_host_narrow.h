@@ -12,8 +12,6 @@
 /* Beyond all edges less bias, and small enough for 32 bits. */
 #define EDGE_FAR 1e6
 
-typedef int16_t shorts_v NT_VECTOR;
-
 /* (I gain) >> 4 >= threshold, for gain > 0, says I >= ceil(16 threshold / gain), which a division in double precision gives
    exactly: the quotient of numbers below 2^36 and 2^16 is an integer or 2^-16 off, and rounds by less. Saturation of the
    drive changes no comparison. */
@@ -36,15 +34,9 @@ static void edges_find(int16_t *edge, const struct nt_host_cells *cells, const i
     }
 }
 
-/* Sums less the row's offset: at most 7 * 4352 either way. */
-NT_INLINE shorts_v shorts_load(const uint16_t *sum, uint32_t offset)
+NT_INLINE shorts_v shorts_load(const int16_t *at)
 {
-    return (shorts_v)(halves_load(sum) - (uint16_t)offset);
-}
-
-NT_INLINE shorts_v edges_load(const int16_t *edge)
-{
-    return (shorts_v)halves_load(edge);
+    return (shorts_v)halves_load(at);
 }
 
 /* Lanes of 0 or -1 as bits, a vector's width of them. */
@@ -76,7 +68,7 @@ NT_INLINE bytes_v shorts_ones(shorts_v low, shorts_v high)
 #elif NT_VECTOR_BYTES == 16 && defined(__SSE2__)
     return -(bytes_v)_mm_packs_epi16((__m128i)low, (__m128i)high);
 #else
-    bytes_v ones;
+    bytes_v ones = {0};
     for (unsigned i = 0; i < HALVES; i++) {
         ones[i] = (uint8_t)(low[i] & 1);
         ones[i + HALVES] = (uint8_t)(high[i] & 1);
@@ -85,36 +77,26 @@ NT_INLINE bytes_v shorts_ones(shorts_v low, shorts_v high)
 #endif
 }
 
-/* The first `left` bytes of a vector, at most all. */
-NT_INLINE void bytes_part_store(uint8_t *at, bytes_v value, size_t left)
-{
-    if (left >= NT_VECTOR_BYTES)
-        vector_store(at, value);
-    else
-        __builtin_memcpy(at, &value, left);
-}
-
 /* Neurons beyond the layer have edges that no sum reaches: their bits are zeros, which the layer above reads. */
 static void edges_run(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out)
 {
     const struct nt_host_out own = *out;
-    const uint32_t *offset = rows->offset;
-    const uint16_t *sum = rows->narrow;
+    const int16_t *sum = rows->narrow;
     size_t count = rows->count;
     for (size_t i = 0; i < (own.raster ? NT_HOST_BLOCK : own.neurons); i += NT_VECTOR_BYTES) {
-        shorts_v low = edges_load(edge + i);
-        shorts_v high = edges_load(edge + i + HALVES);
+        shorts_v low = shorts_load(edge + i);
+        shorts_v high = shorts_load(edge + i + HALVES);
         size_t left = own.neurons > i ? own.neurons - i : 0;
         for (size_t r = 0; r < count; r++) {
-            const uint16_t *at = sum + r * NT_HOST_BLOCK + i;
-            shorts_v spike_low = (shorts_v)(shorts_load(at, offset[r]) >= low);
-            shorts_v spike_high = (shorts_v)(shorts_load(at + HALVES, offset[r]) >= high);
+            const int16_t *at = sum + r * NT_HOST_BLOCK + i;
+            shorts_v spike_low = (shorts_v)(shorts_load(at) >= low);
+            shorts_v spike_high = (shorts_v)(shorts_load(at + HALVES) >= high);
             if (own.raster) {
                 uint64_t bits = shorts_bits(spike_low, spike_high);
                 __builtin_memcpy(own.raster + r * own.raster_stride + i / 8, &bits, NT_VECTOR_BYTES / 8);
             }
             if (own.counts)
-                bytes_part_store(own.counts + r * own.stride + i, shorts_ones(spike_low, spike_high), left);
+                part_bytes_store(own.counts + r * own.stride + i, shorts_ones(spike_low, spike_high), left);
         }
     }
 }
@@ -127,9 +109,9 @@ static size_t edges_between(const int16_t *low, const int16_t *high, const struc
             uint64_t bits;
             shorts_v inside[2];
             for (size_t k = 0; k < 2; k++) {
-                shorts_v own = shorts_load(rows->narrow + r * NT_HOST_BLOCK + i + k * HALVES, rows->offset[r]);
-                inside[k] = (shorts_v)(own >= edges_load(low + i + k * HALVES)) &
-                            (shorts_v)(own < edges_load(high + i + k * HALVES));
+                shorts_v own = shorts_load(rows->narrow + r * NT_HOST_BLOCK + i + k * HALVES);
+                inside[k] = (shorts_v)(own >= shorts_load(low + i + k * HALVES)) &
+                            (shorts_v)(own < shorts_load(high + i + k * HALVES));
             }
             for (bits = shorts_bits(inside[0], inside[1]); bits != 0; bits &= bits - 1)
                 entries[found++] = (uint16_t)(r * NT_HOST_BLOCK + i + (size_t)__builtin_ctzll(bits));

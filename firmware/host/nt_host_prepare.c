@@ -339,9 +339,9 @@ void nt_host_sums_narrow(const struct nt_host *host, const struct nt_host_input 
     const uint8_t *weight = layer->weight + block * nt_host_block_bytes(layer);
     if (input->by_events) {
         struct nt_host_events events = tile_events(input, layer, 0, first);
-        host->isa->events_narrow(lane, weight, &events, rows);
+        host->isa->events_narrow(lane, weight, &events, rows, input->offset + first);
         return;
     }
     const uint32_t *words = input->words + (size_t)first * layer->passes;
-    host->isa->lookup_narrow(lane, weight, words, layer->passes, rows);
+    host->isa->lookup_narrow(lane, weight, words, layer->passes, rows, input->offset + first);
 }

@@ -90,7 +90,7 @@ static void piece_run(const struct layer_run *run, struct nt_host_lane *lane, ui
         noise_ready(run, lane, block, point, time, (size_t)piece->rows * piece->repeat);
     struct nt_host_rows rows = {
         .sum = (uint32_t *)lane->sum + piece->row * NT_HOST_BLOCK,
-        .narrow = run->is_narrow ? (uint16_t *)lane->narrow + piece->row * NT_HOST_BLOCK : 0,
+        .narrow = run->is_narrow ? (int16_t *)lane->narrow + piece->row * NT_HOST_BLOCK : 0,
         .positive = (uint32_t *)lane->positive + piece->row * NT_HOST_BLOCK,
         .draw = is_drawn ? (int32_t *)lane->draw : 0,
         .noise_key = run->points[point]->layers[run->index].noise_key,
