@@ -7,10 +7,10 @@
 /* Vectors of a column, and how many of them are worked on at a time: as many as the registers hold. */
 #define COLUMN_VECTORS (NT_HOST_COLUMN / NT_VECTOR_BYTES)
 #define EVENT_VECTORS (COLUMN_VECTORS < 2 ? 1 : 2)
-/* Groups whose byte lanes cannot overflow: 17 * 15 = 255. Carry-save adders put one of every eight columns there. */
+/* Groups whose byte lanes cannot overflow: 17 * 15 = 255. Carry-save adders put one of every sixteen columns there. */
 #if NT_VECTOR_BYTES == 64 && defined(__AVX512F__)
 #define CARRY_SAVE 1
-#define EVENT_CHUNK 17u
+#define EVENT_CHUNK 34u
 #else
 #define CARRY_SAVE 0
 #define EVENT_CHUNK (17u / NT_HOST_GROUP)
@@ -117,6 +117,7 @@ struct event_counts {
     bytes_v one;
     bytes_v two;
     bytes_v four;
+    bytes_v eight;
 };
 
 /* Adds eight columns; gives their eights. A tree, so that groups wait for one another as little as can be. */
@@ -135,10 +136,14 @@ NT_INLINE bytes_v group_add(struct event_counts *counts, const uint8_t *base, co
     return bits_add(&counts->four, four_a, four_b);
 }
 
-/* Eights, and what is left below them. */
-NT_INLINE void counts_widen(struct event_halves *at, const struct event_bytes *eights, const struct event_counts *counts)
+/* Sixteens, and what is left below them. */
+NT_INLINE void counts_widen(struct event_halves *at, const struct event_bytes *sixteens,
+                            const struct event_counts *counts)
 {
     struct event_bytes rest = {{0}, {0}};
+    bytes_count(&rest, counts->eight);
+    rest.low += rest.low;
+    rest.shifted += rest.shifted;
     bytes_count(&rest, counts->four);
     rest.low += rest.low;
     rest.shifted += rest.shifted;
@@ -146,34 +151,43 @@ NT_INLINE void counts_widen(struct event_halves *at, const struct event_bytes *e
     rest.low += rest.low;
     rest.shifted += rest.shifted;
     bytes_count(&rest, counts->one);
-    halves_v low = (halves_v)eights->low;
-    halves_v high = (halves_v)high_bytes(eights);
+    halves_v low = (halves_v)sixteens->low;
+    halves_v high = (halves_v)high_bytes(sixteens);
     halves_v rest_low = (halves_v)rest.low;
     halves_v rest_high = (halves_v)high_bytes(&rest);
-    at->whole[0] += (low << 3) + rest_low;
-    at->odd[0] += (low >> 8 << 3) + (rest_low >> 8);
-    at->whole[1] += (high << 3) + rest_high;
-    at->odd[1] += (high >> 8 << 3) + (rest_high >> 8);
+    at->whole[0] += (low << 4) + rest_low;
+    at->odd[0] += (low >> 8 << 4) + (rest_low >> 8);
+    at->whole[1] += (high << 4) + rest_high;
+    at->odd[1] += (high >> 8 << 4) + (rest_high >> 8);
 }
 
 NT_INLINE void row_events_add(struct event_halves *halves, const uint8_t *base, const uint16_t *list, size_t groups,
                               int positive, struct event_fetch *fetch)
 {
-    struct event_counts counts = {{0}, {0}, {0}};
     for (;;) {
         size_t count = groups < EVENT_CHUNK ? groups : EVENT_CHUNK;
-        const uint16_t *end = list + count * NT_HOST_GROUP;
-        struct event_bytes eights = {{0}, {0}};
-        for (; list < end; list += NT_HOST_GROUP) {
+        const uint16_t *end = list + count / 2 * 2 * NT_HOST_GROUP;
+        struct event_counts counts = {{0}, {0}, {0}, {0}};
+        struct event_bytes sixteens = {{0}, {0}};
+        while (list < end) {
+            bytes_v eight_a = group_add(&counts, base, list, positive);
+            group_fetch(fetch, base, list);
+            list += NT_HOST_GROUP;
+            bytes_v eight_b = group_add(&counts, base, list, positive);
+            group_fetch(fetch, base, list);
+            list += NT_HOST_GROUP;
+            bytes_count(&sixteens, bits_add(&counts.eight, eight_a, eight_b));
+        }
+        if (count % 2 != 0) {
             bytes_v eight = group_add(&counts, base, list, positive);
             group_fetch(fetch, base, list);
-            bytes_count(&eights, eight);
+            list += NT_HOST_GROUP;
+            bytes_count(&sixteens, bits_add(&counts.eight, eight, (bytes_v){0}));
         }
         groups -= count;
-        counts_widen(halves, &eights, &counts);
+        counts_widen(halves, &sixteens, &counts);
         if (groups == 0)
             return;
-        counts = (struct event_counts){{0}, {0}, {0}};
     }
 }
 
