@@ -145,7 +145,7 @@ struct nt_host_isa {
     void (*events_narrow)(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
                           const uint32_t *offset);
     /* Smallest sums of weights that reach `threshold_q8` in one step from rest; `cells` at a block's first of `count`
-       neurons, whose faults make it -32768 or 32767. */
+       neurons, whole blocks; faults make it -32768 or 32767. */
     void (*edges_find)(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count);
     /* One step from rest: a neuron spikes where its sum is its edge or more. */
     void (*edges_run)(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out);

@@ -12,25 +12,59 @@
 /* Beyond all edges less bias, and small enough for 32 bits. */
 #define EDGE_FAR 1e6
 
-/* (I gain) >> 4 >= threshold, for gain > 0, says I >= ceil(16 threshold / gain), which a division in double precision gives
-   exactly: the quotient of numbers below 2^36 and 2^16 is an integer or 2^-16 off, and rounds by less. Saturation of the
-   drive changes no comparison. */
+typedef double doubles_v NT_VECTOR;
+typedef int64_t long_ints_v NT_VECTOR;
+/* Half words, one for each lane of 64 bits. */
+typedef int16_t long_shorts_v __attribute__((vector_size(NT_VECTOR_BYTES / 4)));
+
+NT_INLINE long_words_v long_words_load(const int32_t *at)
+{
+    long_words_v value;
+    __builtin_memcpy(&value, at, sizeof value);
+    return value;
+}
+
+NT_INLINE long_words_v long_words_choose(long_words_v mask, long_words_v yes, long_words_v no)
+{
+    return (mask & yes) | (~mask & no);
+}
+
+NT_INLINE doubles_v doubles_choose(long_ints_v mask, doubles_v yes, doubles_v no)
+{
+    return (doubles_v)((mask & (long_ints_v)yes) | (~mask & (long_ints_v)no));
+}
+
+/* ceil(16 threshold / gain): (I gain) >> 4 >= threshold says that I is no less. The division in double precision finds it
+   exactly: the quotient of numbers below 2^36 and 2^16 is an integer or at least 2^-16 from one, and rounds by less.
+   Saturation of the drive changes no comparison. Without gain the drive is 0: always from a threshold of 0 down, else
+   never. */
+NT_INLINE long_words_v least_current(long_words_v threshold, long_words_v gain)
+{
+    doubles_v far = {0};
+    doubles_v deaf = __builtin_convertvector((long_words_v)(gain == 0), doubles_v);
+    far += EDGE_FAR;
+    doubles_v least = (__builtin_convertvector(threshold, doubles_v) * 16.0 + deaf) /
+                      (__builtin_convertvector(gain, doubles_v) - deaf * 1e-9);
+    least = doubles_choose((long_ints_v)(least > far), far, least);
+    least = doubles_choose((long_ints_v)(least < -far), -far, least);
+    long_words_v whole = __builtin_convertvector(least, long_words_v);
+    long_ints_v is_above = (long_ints_v)(least > __builtin_convertvector(whole, doubles_v));
+    return whole - __builtin_convertvector(is_above, long_words_v);
+}
+
 static void edges_find(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        /* Without gain the drive is 0: always from a threshold of 0 down, else never. */
-        int is_deaf = cells->gain_exc_q12[i] == 0;
-        double gain = is_deaf ? 1e-9 : (double)cells->gain_exc_q12[i];
-        double least = (16.0 * threshold_q8[i] - (is_deaf ? 1.0 : 0.0)) / gain;
-        least = least > EDGE_FAR ? EDGE_FAR : least;
-        least = least < -EDGE_FAR ? -EDGE_FAR : least;
-        int32_t whole = (int32_t)least;
-        whole += whole < least;
-        whole -= cells->bias[i];
-        whole = whole > EDGE_NEVER ? EDGE_NEVER : whole;
-        whole = whole < EDGE_ALWAYS ? EDGE_ALWAYS : whole;
-        whole = cells->works[i] ? whole : EDGE_NEVER;
-        edge[i] = (int16_t)(cells->stuck[i] ? EDGE_ALWAYS : whole);
+    const long_words_v never = (long_words_v){0} + EDGE_NEVER;
+    const long_words_v always = (long_words_v){0} + EDGE_ALWAYS;
+    for (size_t i = 0; i < count; i += LONG_LANES) {
+        long_words_v least = least_current(long_words_load(threshold_q8 + i), long_words_load(cells->gain_exc_q12 + i));
+        least -= long_words_load(cells->bias + i);
+        least = long_words_choose((long_words_v)(least > never), never, least);
+        least = long_words_choose((long_words_v)(least < always), always, least);
+        least = long_words_choose(long_words_load(cells->works + i), least, never);
+        least = long_words_choose(long_words_load(cells->stuck + i), always, least);
+        long_shorts_v edges = __builtin_convertvector(least, long_shorts_v);
+        __builtin_memcpy(edge + i, &edges, sizeof edges);
     }
 }
 
