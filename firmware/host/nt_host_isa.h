@@ -21,7 +21,7 @@
    the number of a column within its section, times NT_HOST_ENTRY. */
 #define NT_HOST_GROUP 8u
 #define NT_HOST_ENTRY 8u
-/* Entries that a list may be read or written beyond its end, 16 of them written. */
+/* Entries that a list may be read or written beyond its end, 64 of them written. */
 #define NT_HOST_LIST_SPARE 144u
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {

@@ -117,7 +117,7 @@ def test_fan_in_at_the_edge_of_a_section(kernel: str, path: str, weights: str, i
 @pytest.mark.parametrize("leak_q16", [0, 1, 4096, 65536])
 @pytest.mark.parametrize("kernel", HERE)
 def test_membranes_from_narrow_sums(kernel: str, leak_q16: int, steps: int) -> None:
-    """Faulty neurons, any gains, samples that end within a tile of 64 rows and beyond it; 70 steps are more than one."""
+    """Faulty neurons, any gains, samples that end within a tile of 64 rows and beyond it; 70 steps are more."""
     image = build_image(choice_of((40, 200, 70, 5), refractory=0, biases="small"))
     layers = tuple(
         dataclasses.replace(one, threshold_q8=layer.threshold_q8)
