@@ -15,12 +15,24 @@ from nt_host.benchmark.row import Row
 
 NOTES = """\
 *Event sums* add the columns of the active inputs; with AVX-512 by full adders on the bits of 128 packed weights, 14
-logic operations and one unpacking for eight columns. Rows of a batch share reaches of inputs whose columns stay near; a
-single row takes its columns from memory out of order, because in order, with gaps, they look like a stream to the
-hardware, which then fetches the gaps too. *Look-up* (four inputs choose one of 16 sums) is for layers of which about
-half of the inputs are active, or more (AVX2: a third). The share of the int8 peak exceeds 100 % because inputs that are
-not active cost nothing. Errors go down by event sums too, over the signed digits of the errors (non-adjacent form), on
-a transposed copy of the layers above the first.
+logic operations for eight columns and one unpacking for sixteen. Rows of a batch share reaches of inputs whose columns
+stay near; a single row takes its columns from memory out of order, because in order, with gaps, they look like a stream
+to the hardware, which then fetches the gaps too. *Look-up* (four inputs choose one of 16 sums) is for layers of which
+about half of the inputs are active, or more (AVX2: a third). The share of the int8 peak exceeds 100 % because inputs
+that are not active cost nothing. Errors go down by event sums too, over the signed digits of the errors (non-adjacent
+form), on a transposed copy of the layers above the first; to the first layer by gates, as said below.
+
+A layer of at most 4352 inputs keeps its sums in 16 bits. In one time step from rest a neuron spikes from some sum on,
+its *edge*, found by one division when gains are set; three operating points then cost three comparisons per sum, and
+noise is drawn only for neurons whose sum lies between the edges of twice the noise. Several steps take the same sums
+and keep the membranes of 64 neurons in registers. Of the first layer the learning step wants sums over the batch
+alone: the errors above are summed over the samples whose gate is open, as bytes, and multiplied by the weights once,
+not once per sample.
+
+A turn of a case lasts 4 ms or more. With one call per turn, as before, a step of the small network took about twice
+the time (341 us, and 155 us with several calls, under a load of 13), because its first call finds the caches full of
+the other cases' data. That holds for the peers too, which a turn of 4 ms lets repeat as well.
+
 The targets were set on a Zen 5 whose int8 peak is 500 GMAC/s, with torch float32 at 35 % of 125 GMAC/s; on another
 processor the two move differently, so the ratios do not carry over.
 
@@ -34,8 +46,18 @@ to 2.22 x. A mapped file would be shared among processes, but could change after
 Tried and dropped: prefetching from the second-level into the first-level cache at batch 1 (1.1 times the speed at
 25 %, 0.8 times with every input active); carry-save trees for a single row (1.4 times slower than plain sums in vectors
 of half the width: a tree waits for eight columns); errors in two's complement (0.93 times the speed of signed digits on
-the small network). Products of bytes for errors, as before, are 1.1 times as fast on the small network's step and half
-as fast on the large one's.
+the small network). Products of bytes for errors were 1.1 times as fast on the small network's step and half as fast on
+the large one's; sums over open gates have taken their place.
+
+What the small network's time goes into, by samples of the program alone (`perf`, AVX-512, on this page's processor):
+from 68 us to 47 us for forward 64, 214 us to 99 us for a step, 1100 us to 795 us for 16 steps. Edges in place of
+products: 12 us of the first; lists of events by bytes (AVX-512 VBMI2) and one pass over the inputs: 9 us; gated sums:
+75 us of a step. Of what is left, sums of events take two thirds: 70,600 columns of 64 bytes at 0.5 ns. Their loads
+alone need a cycle each (0.27 ns), the adders 1.2; a loop of them takes 1.7 cycles, and neither trees of sixteen
+columns (kept: 0.98 times the time), two rows in one loop, indices read four at a time, nor 25 KB in place of 50 KB of
+weights changed that by more than 5 %. Fetching inputs 4 KB ahead changed nothing. By count, tables of five to eight
+inputs over 1024 rows would need as many cycles as the events (about 300 to 350 multiply-adds each), byte products
+five times as many: 16 steps are bound there.
 
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with 100 us of work for each thread take a second one. On a shared machine wall times depend on the neighbours.

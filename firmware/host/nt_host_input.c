@@ -94,17 +94,6 @@ static const uint8_t *strip_events(const struct strips *strips, const struct str
     return strips->events + (size_t)row * strips->input->repeat * strips->inputs + strip->first;
 }
 
-static void strip_look(void *context, uint32_t share, uint32_t lane)
-{
-    struct strips *strips = context;
-    struct strip strip = strip_of(strips, share);
-    uint32_t used = 0;
-    (void)lane;
-    for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
-        used |= strips->host->isa->bytes_or(strip_events(strips, &strip, r), strip.inputs);
-    atomic_fetch_or(&strips->used, used);
-}
-
 static uint8_t *strip_bits(const struct strips *strips, const struct strip *strip, uint32_t plane, uint32_t row)
 {
     const struct nt_host_input *input = strips->input;
@@ -138,24 +127,27 @@ static void strip_count(void *context, uint32_t share, uint32_t lane)
     atomic_fetch_add(&strips->ones, all);
 }
 
-/* `bytes` are those of the strip in one row. */
-static void strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, unsigned bit,
-                           uint8_t *bits)
+/* `bytes` are those of the strip in one row. Gives their OR. */
+static uint8_t strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, unsigned bit,
+                              uint8_t *bits)
 {
     size_t written = (strip->inputs + 7) / 8;
-    strips->host->isa->bits_pack(bytes, strip->inputs, bit, bits);
+    uint8_t used = strips->host->isa->bits_pack(bytes, strip->inputs, bit, bits);
     memset(bits + written, 0, strip_bytes(strips, strip) - written);
+    return used;
 }
 
 static void strip_pack(void *context, uint32_t share, uint32_t lane)
 {
-    const struct strips *strips = context;
+    struct strips *strips = context;
     const struct nt_host_input *input = strips->input;
     struct strip strip = strip_of(strips, share);
+    uint32_t used = 0;
     for (uint32_t p = 0; p < input->n_planes; p++)
         for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
-            strip_row_pack(strips, &strip, strip_events(strips, &strip, r), input->planes[p],
-                           strip_bits(strips, &strip, p, r));
+            used |= strip_row_pack(strips, &strip, strip_events(strips, &strip, r), input->planes[p],
+                                   strip_bits(strips, &strip, p, r));
+    atomic_fetch_or(&strips->used, used);
     strip_count(context, share, lane);
 }
 
@@ -187,23 +179,39 @@ static int strips_finish(struct nt_host *host, nt_host_job *job, struct strips *
     return NT_OK;
 }
 
+/* Packs and counts all planes of all rows; `used` is then the OR of all counts. */
+static int planes_fill(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
+                       const uint8_t *events, uint32_t *used)
+{
+    const struct nt_host_layer *layer = &host->layers[0];
+    struct strips strips = {.host = host, .input = input, .events = events};
+    strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
+    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, (size_t)input->n_planes * input->rows * input->stride);
+    if (!input->bits)
+        return NT_ERROR_SPACE;
+    int result = strips_finish(host, strip_pack, &strips);
+    *used = atomic_load(&strips.used);
+    return result;
+}
+
 int nt_host_input_read(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,
                        const uint8_t *events, uint32_t samples, uint32_t steps)
 {
     const struct nt_host_layer *layer = &host->layers[0];
     int repeats = steps_repeat(events, samples, steps, layer->n_inputs);
+    uint32_t used = 0;
     input->repeat = repeats ? steps : 1;
     input->rows = repeats ? samples : samples * steps;
     input->stride = stride_of(layer);
+    /* As if all counts were 0 and 1: then one pass over them is enough. */
+    input->n_planes = 1;
+    input->planes[0] = 0;
+    int result = planes_fill(host, options, input, events, &used);
+    if (result != NT_OK || used == 1)
+        return result;
     input->n_planes = 0;
-    struct strips strips = {.host = host, .input = input, .events = events};
-    strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
-    strips_run(host, strip_look, &strips);
-    planes_find(input, atomic_load(&strips.used));
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * input->rows * input->stride);
-    if (!input->bits)
-        return NT_ERROR_SPACE;
-    return strips_finish(host, strip_pack, &strips);
+    planes_find(input, used);
+    return used == 0 ? NT_OK : planes_fill(host, options, input, events, &used);
 }
 
 int nt_host_input_count(struct nt_host *host, const struct nt_host_options *options, struct nt_host_input *input,

@@ -25,6 +25,7 @@ struct nt_host_input {
     struct nt_host_turn *turns; /* events: per plane and tile, `reaches` x rows of the tile */
     size_t lines;       /* events: as struct nt_host_events has them */
     int is_scattered;
+    int is_resident;
     uint32_t reach;
     uint32_t reaches;
 };
@@ -56,5 +57,10 @@ double nt_host_input_cost(const struct nt_host *host, const struct nt_host_input
 /* Adds the sums of `rows` rows from `first` on, the first of a tile, to lane->sum or lane->positive. */
 void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *input, const struct nt_host_layer *layer,
                       uint32_t block, uint32_t first, uint32_t rows, struct nt_host_lane *lane, int positive);
+
+/* Fills lane->narrow with the same sums, of a layer of one section and one plane of ones. */
+void nt_host_sums_narrow(const struct nt_host *host, const struct nt_host_input *input,
+                         const struct nt_host_layer *layer, uint32_t block, uint32_t first, uint32_t rows,
+                         struct nt_host_lane *lane);
 
 #endif

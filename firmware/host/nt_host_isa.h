@@ -21,7 +21,7 @@
    the number of a column within its section, times NT_HOST_ENTRY. */
 #define NT_HOST_GROUP 8u
 #define NT_HOST_ENTRY 8u
-/* Entries that a list may be read or written beyond its end, 16 of them written. */
+/* Entries that a list may be read or written beyond its end, 64 of them written. */
 #define NT_HOST_LIST_SPARE 144u
 /* Room of one thread; every member is aligned to a vector. */
 struct nt_host_lane {
@@ -30,6 +30,7 @@ struct nt_host_lane {
     uint32_t sum[NT_HOST_TILE][NT_HOST_BLOCK];
     uint32_t positive[NT_HOST_TILE][NT_HOST_BLOCK];
     int32_t draw[NT_HOST_TILE][NT_HOST_BLOCK]; /* noise with key `drawn_key`, once drawn */
+    int16_t narrow[NT_HOST_TILE][NT_HOST_BLOCK]; /* sums of weights of a layer of one section */
     struct nt_host_state {
         int32_t membrane[NT_HOST_BLOCK];
         int32_t hold[NT_HOST_BLOCK];
@@ -62,6 +63,7 @@ struct nt_host_cells {
 /* Rows that run through a block: row r of `sum` serves time steps r * repeat to r * repeat + repeat - 1 of the tile. */
 struct nt_host_rows {
     const uint32_t *sum;
+    const int16_t *narrow;    /* in place of `sum` less `offset`; null: there are none */
     const uint32_t *positive;
     const int32_t *draw;      /* one row per time step; null: drawn where it matters */
     uint64_t noise_key;
@@ -102,6 +104,21 @@ struct nt_host_events {
     size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone, */
     size_t ahead; /* columns so far down its list: they come from memory */
     int is_scattered; /* lists are not in order */
+    int is_resident;  /* all weights of the layer stay in the cache: one reach, nothing to fetch */
+};
+
+/* Samples whose gates are summed at a time. */
+#define NT_HOST_FOUR 4u
+/* Bytes of a tile's errors of half a block, with a row of none behind: row r at r * NT_HOST_COLUMN. */
+#define NT_HOST_GATED_PLANE ((NT_HOST_TILE + 1) * NT_HOST_COLUMN)
+
+/* Open gates of a tile: input j's samples, row * NT_HOST_ENTRY, are lists[at[j]] to lists[at[j + 1]] - 1, in fours that rows
+   of no error fill up. */
+struct nt_host_gates {
+    const uint16_t *lists;
+    const uint32_t *at;
+    uint8_t bias;     /* of the errors, which are bytes */
+    uint8_t together; /* 4, 2 or 1 of which fit one */
 };
 
 struct nt_host_isa {
@@ -110,10 +127,9 @@ struct nt_host_isa {
        on them, never results. */
     double lookup_ns;
     double event_ns;
-    /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. */
-    void (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
-    /* OR of `count` bytes. */
-    uint8_t (*bytes_or)(const uint8_t *x, size_t count);
+    /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. Gives the OR of all
+       bytes. */
+    uint8_t (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
     /* Ones in `bytes` bytes, a multiple of 8. */
     uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
     /* sum += (when `fresh`: =) nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32
@@ -123,6 +139,19 @@ struct nt_host_isa {
     /* The same from lists of active inputs. */
     void (*events_add)(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block,
                        const struct nt_host_events *events, size_t rows, unsigned plane, int positive, int fresh);
+    /* The same sums of a layer of one section, plane 0, each less its row's offset, to lane->narrow. */
+    void (*lookup_narrow)(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows,
+                          const uint32_t *offset);
+    void (*events_narrow)(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
+                          const uint32_t *offset);
+    /* Smallest sums of weights that reach `threshold_q8` in one step from rest; `cells` at a block's first of `count`
+       neurons, whole blocks; faults make it -32768 or 32767. */
+    void (*edges_find)(int16_t *edge, const struct nt_host_cells *cells, const int32_t *threshold_q8, size_t count);
+    /* One step from rest: a neuron spikes where its sum is its edge or more. */
+    void (*edges_run)(const int16_t *edge, const struct nt_host_rows *rows, const struct nt_host_out *out);
+    /* Entries (row * NT_HOST_BLOCK + neuron) of the neurons whose sum is `low` or more and less than `high`. Gives
+       their number. */
+    size_t (*edges_between)(const int16_t *low, const int16_t *high, const struct nt_host_rows *rows, uint16_t *entries);
     /* Entries of the ones of `bytes` bytes, an even number; bit 0 of the first is input `first`. Gives their number; writes
        up to NT_HOST_LIST_SPARE beyond them. */
     size_t (*entries_list)(const uint8_t *bits, size_t bytes, uint32_t first, uint16_t *list);
@@ -137,6 +166,15 @@ struct nt_host_isa {
     /* error[j] = dot[j] - offset where plus and minus differ, else 0; adds to total[j]; gives the OR of all |error|. */
     uint32_t (*errors_gate)(int32_t *error, const int32_t *dot, int32_t offset, const uint8_t *plus,
                             const uint8_t *minus, int64_t *total, size_t count);
+    /* Bits of the bytes in which two rows of `count` differ. */
+    void (*differ_pack)(const uint8_t *a, const uint8_t *b, size_t count, uint8_t *bits);
+    /* Bits `shift` to `shift` + 7 of up to NT_HOST_BLOCK errors and `bias`, in the order of a column's nibbles: low ones, and
+       `plane` bytes on high ones. */
+    void (*errors_bytes)(const int32_t *errors, size_t count, uint32_t bias, unsigned shift, uint8_t *out, size_t plane);
+    /* For each of `count` inputs of a block of neurons: its weights times the neurons' errors, over the samples of its
+       gates. `errors` are two planes of NT_HOST_GATED_PLANE bytes. */
+    void (*gated_dots)(const uint8_t *columns, size_t count, const struct nt_host_gates *gates, const uint8_t *errors,
+                       int32_t *dots);
     /* For benchmarks: as many byte products as the machine can do, and memory as fast as it can be read. */
     uint64_t (*dot_peak)(uint64_t loops);
     uint32_t (*memory_read)(const uint8_t *data, size_t bytes);

@@ -1,9 +1,11 @@
 /* All kernels for one instruction set; included once by each nt_host_<name>.c, which sets NT_VECTOR_BYTES and NT_ISA_NAME. */
+#include "nt_host_narrow.h"
 #include "nt_host_errors.h"
 #include "nt_host_events.h"
+#include "nt_host_gated.h"
 #include "nt_host_lookup.h"
-#include "nt_host_neurons.h"
 #include "nt_host_peak.h"
+#include "nt_host_timed.h"
 
 #define NT_JOIN_TOKENS(a, b) a##b
 #define NT_JOIN(a, b) NT_JOIN_TOKENS(a, b)
@@ -26,10 +28,14 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .lookup_ns = LOOKUP_NS,
     .event_ns = EVENT_NS,
     .bits_pack = bits_pack,
-    .bytes_or = bytes_or,
     .ones_count = ones_count,
     .lookup_add = lookup_add,
     .events_add = events_add,
+    .lookup_narrow = lookup_narrow,
+    .events_narrow = events_narrow,
+    .edges_find = edges_find,
+    .edges_run = edges_run,
+    .edges_between = edges_between,
     .entries_list = entries_list,
     .noise_draw = noise_draw,
     .neurons_run = neurons_run,
@@ -37,6 +43,9 @@ const struct nt_host_isa NT_JOIN(nt_host_isa_, NT_ISA_NAME) = {
     .words_narrow = words_narrow,
     .sums_negate = sums_negate,
     .errors_gate = errors_gate,
+    .differ_pack = differ_pack,
+    .errors_bytes = errors_bytes,
+    .gated_dots = gated_dots,
     .dot_peak = dot_peak,
     .memory_read = memory_read,
 };

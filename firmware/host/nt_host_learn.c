@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nt_error.h"
+#include "nt_host_first.h"
 #include "nt_host_input.h"
 
 /* Codes that a thread moves at a time. */
@@ -197,6 +198,14 @@ int nt_host_learn(struct nt_host *host, const struct nt_host_options *options, c
     for (; index > 0 && errors[index % 2].sizes != 0; index--) {
         const struct nt_host_layer *below = &host->layers[index - 1];
         struct errors *to = &errors[(index - 1) % 2];
+        const struct errors *from = &errors[index % 2];
+        if (index == 1 && nt_host_first_fits(&host->layers[1], from->sizes)) {
+            struct nt_host_first first = {from->values, from->stride, from->sizes, plus, minus, host->n_neurons, samples};
+            int result = nt_host_first_errors(host, options, &first, total);
+            if (result < 0)
+                return result;
+            break;
+        }
         to->neurons = below->n_neurons;
         struct descent descent = {.host = host, .back = &host->backs[index], .to = to,
                                   .plus = plus + below->first_neuron, .minus = minus + below->first_neuron,

@@ -106,8 +106,9 @@ NT_INLINE void pass_add(uint16_t *halves, const uint8_t *tables, const uint32_t 
         unit_fill(filled, columns, unit, half, positive);
 }
 
-NT_INLINE void half_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *columns, const uint32_t *bits,
-                        size_t passes, size_t rows, size_t half, unsigned plane, int positive, int fresh)
+/* Sums of half a block, to lane->halves. */
+NT_INLINE void half_add(struct nt_host_lane *lane, const uint8_t *columns, const uint32_t *bits, size_t passes,
+                        size_t rows, size_t half, int positive)
 {
     uint16_t *halves = (uint16_t *)lane->halves;
     uint8_t *tables = (uint8_t *)lane->tables;
@@ -119,10 +120,6 @@ NT_INLINE void half_add(struct nt_host_lane *lane, uint32_t *sum, const uint8_t 
         uint8_t *next = pass + 1 < passes ? tables + (pass + 1) % 2 * TABLES * TABLE_BYTES : 0;
         pass_add(halves, now, bits + pass * rows, rows, next, columns + (pass + 1) * PASS_BYTES, half, positive);
     }
-    if (fresh)
-        tile_spill(sum, halves, rows, half, plane, 1);
-    else
-        tile_spill(sum, halves, rows, half, plane, 0);
 }
 
 NT_INLINE void lookup_add_as(struct nt_host_lane *lane, uint32_t *sum, const uint8_t *block, const uint32_t *bits,
@@ -131,9 +128,26 @@ NT_INLINE void lookup_add_as(struct nt_host_lane *lane, uint32_t *sum, const uin
 {
     for (size_t first = 0; first < passes; first += SECTION_PASSES, block += NT_HOST_SECTION_BYTES) {
         size_t count = passes - first < SECTION_PASSES ? passes - first : SECTION_PASSES;
-        for (size_t half = 0; half < 2; half++)
-            half_add(lane, sum, block, bits + first * rows, count, rows, half, plane, positive,
-                     fresh && first == 0);
+        for (size_t half = 0; half < 2; half++) {
+            half_add(lane, block, bits + first * rows, count, rows, half, positive);
+            if (fresh && first == 0)
+                tile_spill(sum, (const uint16_t *)lane->halves, rows, half, plane, 1);
+            else
+                tile_spill(sum, (const uint16_t *)lane->halves, rows, half, plane, 0);
+        }
+    }
+}
+
+static void lookup_narrow(struct nt_host_lane *lane, const uint8_t *block, const uint32_t *bits, size_t passes, size_t rows,
+                          const uint32_t *offset)
+{
+    for (size_t half = 0; half < 2; half++) {
+        const uint16_t *at = (const uint16_t *)lane->halves;
+        half_add(lane, block, bits, passes, rows, half, 0);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t part = 0; part < HALF_VECTORS; part++, at += NT_VECTOR_BYTES)
+                halves_narrow(lane->narrow[r], half * HALF_VECTORS + part, halves_load(at),
+                              halves_load(at + NT_VECTOR_BYTES / 2), (uint16_t)offset[r]);
     }
 }
 

@@ -14,6 +14,7 @@
 #define LARGE_PAGE ((size_t)1 << 21)
 #define LINE 64u
 #define POINT_ARRAYS 7u
+#define EDGE_ARRAYS 3u
 
 void *nt_host_memory(size_t bytes)
 {
@@ -162,22 +163,43 @@ struct nt_host_point *nt_host_point_new(const struct nt_host *host)
         entries += (size_t)host->layers[i].n_blocks * NT_HOST_BLOCK;
     size_t head = sizeof(struct nt_host_point) + host->n_layers * sizeof(struct nt_host_point_layer);
     head = (head + LINE - 1) / LINE * LINE;
-    uint8_t *memory = nt_host_memory(head + entries * POINT_ARRAYS * sizeof(int32_t));
+    size_t entry_bytes = POINT_ARRAYS * sizeof(int32_t) + EDGE_ARRAYS * sizeof(int16_t);
+    uint8_t *memory = nt_host_memory(head + entries * entry_bytes);
     struct nt_host_point *point = (void *)memory;
     if (!point)
         return 0;
     int32_t *values = (void *)(memory + head);
+    int16_t *edges = (void *)(values + entries * POINT_ARRAYS);
     point->n_layers = host->n_layers;
+    point->isa = host->isa;
     for (uint32_t i = 0; i < host->n_layers; i++) {
         struct nt_host_point_layer *layer = &point->layers[i];
         layer->entries = host->layers[i].n_blocks * NT_HOST_BLOCK;
         layer->values = values;
+        layer->edges = host->layers[i].passes * NT_HOST_PASS <= NT_HOST_SECTION ? edges : 0;
         layer->cells.bias = host->layers[i].bias;
         layer->cells.refractory = (int32_t)host->layers[i].refractory;
         memset(values, 0, layer->entries * POINT_ARRAYS * sizeof *values);
         values += (size_t)layer->entries * POINT_ARRAYS;
+        edges += (size_t)layer->entries * EDGE_ARRAYS;
     }
     return point;
+}
+
+struct nt_host_cells nt_host_block_cells(const struct nt_host_cells *layer, uint32_t block)
+{
+    struct nt_host_cells cells = *layer;
+    size_t at = (size_t)block * NT_HOST_BLOCK;
+    cells.bias += at;
+    cells.gain_exc_q12 += at;
+    cells.gain_inh_q12 += at;
+    cells.threshold_q8 += at;
+    cells.leak_q16 += at;
+    cells.works += at;
+    cells.stuck += at;
+    if (cells.sigma_q8)
+        cells.sigma_q8 += at;
+    return cells;
 }
 
 void nt_host_point_free(struct nt_host_point *point)

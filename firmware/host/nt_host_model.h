@@ -26,7 +26,7 @@ struct nt_host_buffer {
 };
 
 enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
-       BUFFER_ERRORS, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER, BUFFER_EVENTS,
+       BUFFER_ERRORS, BUFFER_GATED, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER, BUFFER_EVENTS,
        BUFFER_LABELS, BUFFERS };
 
 struct nt_host {
@@ -46,10 +46,12 @@ struct nt_host_point_layer {
     uint64_t noise_key;
     int32_t gains; /* OR of all: no gain is larger */
     uint32_t entries;
+    int16_t *edges; /* `entries` each: spike, low, high (nt_host_edges.h); null where sums may leave 16 bits */
     int32_t *values; /* all arrays of the layer, one after the other */
 };
 
 struct nt_host_point {
+    const struct nt_host_isa *isa;
     uint32_t n_layers;
     struct nt_host_point_layer layers[];
 };
@@ -62,6 +64,9 @@ void *nt_host_buffer_reserve(struct nt_host *host, unsigned index, size_t bytes)
 
 /* Bytes of one block of `weight`. */
 size_t nt_host_block_bytes(const struct nt_host_layer *layer);
+
+/* `cells` of a layer's first block as those of block number `block`. */
+struct nt_host_cells nt_host_block_cells(const struct nt_host_cells *cells, uint32_t block);
 
 /* Fills `weight` of a layer from the image's columns. */
 void nt_host_layer_pack(struct nt_host_layer *layer, const uint8_t *weight);

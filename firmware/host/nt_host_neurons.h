@@ -137,6 +137,7 @@ struct step_kind {
     int shown; /* membranes are asked for */
     int fits;  /* products of the drive fit 32 bits */
     int even;  /* one leak for all, as a shift, no refractory time, and no membrane saturates */
+    int narrow; /* sums of 16 bits */
 };
 
 /* Vectors of neurons that are worked on together. */
@@ -159,6 +160,13 @@ struct lanes {
     ints_v count;
     ints_v seen;
 };
+
+NT_INLINE ints_v narrow_load(const int16_t *at)
+{
+    lane_shorts_v shorts;
+    __builtin_memcpy(&shorts, at, sizeof shorts);
+    return __builtin_convertvector(shorts, ints_v);
+}
 
 NT_INLINE struct lanes lanes_load(const struct nt_host_state *state, const struct nt_host_cells *cells, uint32_t i,
                                   struct step_kind kind)
@@ -292,7 +300,8 @@ NT_INLINE void lanes_run(struct nt_host_state *state, const struct nt_host_cells
                 size_t row = r * NT_HOST_BLOCK + i;
                 if (kind.timed && step == 0)
                     own[v].membrane = own[v].hold = own[v].count = (ints_v){0};
-                ints_v total = ints_load(rows->sum + row) - (int32_t)rows->offset[r];
+                ints_v total = kind.narrow ? narrow_load(rows->narrow + row)
+                                           : ints_load(rows->sum + row) - (int32_t)rows->offset[r];
                 ints_v drive = lanes_drive(&own[v], total, kind.split ? rows->positive + row : 0, kind);
                 const int32_t *draw = kind.noisy && rows->draw ? rows->draw + time * NT_HOST_BLOCK + i : 0;
                 ints_v spike = lanes_step(&own[v], cells, drive, draw, rows, time, i, kind);
@@ -361,34 +370,6 @@ NT_INLINE void neurons_near_run(const struct nt_host_cells *cells, const struct 
             results_store(&own_out, r * own_out.stride, i, &own, spike, noisy);
         }
     }
-}
-
-static void neurons_run(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
-                        const struct nt_host_out *out)
-{
-    int noisy = cells->sigma_q8 != 0;
-    int shown = out->compared_q8 || out->membrane_q8;
-    int plain = !cells->is_split && !noisy && cells->drive_fits;
-    if (rows->steps > 1 && plain && cells->leak_is_even && cells->membrane_fits && !shown)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .fits = 1, .even = 1});
-    else if (rows->steps > 1 && cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .timed = 1, .shown = 1});
-    else if (rows->steps > 1 && noisy)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .timed = 1, .shown = 1});
-    else if (rows->steps > 1)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.timed = 1, .shown = 1});
-    else if (cells->is_split)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.split = 1, .noisy = noisy, .shown = 1});
-    else if (noisy && cells->drive_fits && !shown && !rows->draw)
-        neurons_near_run(cells, rows, out);
-    else if (noisy && cells->drive_fits && !shown)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .fits = 1});
-    else if (noisy)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.noisy = 1, .shown = 1});
-    else if (plain && !shown)
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.fits = 1});
-    else
-        neurons_run_as(state, cells, rows, out, (struct step_kind){.shown = 1});
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* An operating point laid out for the kernels: one 32-bit lane per neuron. */
-#include "nt_host_model.h"
+#include "nt_host_edges.h"
 #include "nt_random.h"
 
 #define NOISE_SCALE_Q16 113512 /* sqrt(3): a draw has standard deviation 65536 / sqrt(3) */
@@ -58,6 +58,7 @@ void nt_host_point_set(struct nt_host_point *point, uint32_t index, const struct
     layer->cells.is_split = differ != 0;
     layer->gains = gains;
     leak_find(&layer->cells, operating->leak_q16, neurons);
+    nt_host_edges_find(point->isa, layer);
 }
 
 void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
@@ -78,6 +79,7 @@ void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *p
         }
         layer->cells.is_split = differ != 0;
         layer->gains = gains;
+        nt_host_edges_find(point->isa, layer);
     }
 }
 
@@ -100,6 +102,7 @@ static void table_set(const struct nt_host *host, struct nt_host_point *point, c
         }
         layer->cells.is_split = differ != 0;
         layer->gains = gains;
+        nt_host_edges_find(point->isa, layer);
     }
 }
 

@@ -58,10 +58,16 @@ static size_t lines_for(const struct nt_host_input *input, const struct nt_host_
     return shared < 1 ? 0 : (size_t)(NT_HOST_GROUP / shared) + 1;
 }
 
+/* Weights that stay in the cache need no reaches. */
+static int is_resident(const struct nt_host_layer *layer)
+{
+    return layer->n_blocks * nt_host_block_bytes(layer) <= CACHED_BYTES && columns_of(layer) <= NT_HOST_SECTION;
+}
+
 static uint32_t reach_for(const struct nt_host_input *input, const struct nt_host_layer *layer)
 {
     uint32_t reach = REACH_LEAST;
-    if (lines_for(input, layer) == 0)
+    if (lines_for(input, layer) == 0 || is_resident(layer))
         return NT_HOST_SECTION;
     while (reach < REACH_MOST && reach * density(input, layer) < REACH_EVENTS)
         reach *= 2;
@@ -335,6 +341,7 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
     struct listing listing = {.host = host, .input = input, .columns = columns_of(layer)};
     input->lines = lines_for(input, layer);
     input->is_scattered = is_scattered(input, layer);
+    input->is_resident = is_resident(layer);
     input->reach = reach_for(input, layer);
     input->reaches = reaches_of(layer, input->reach);
     if (lists_reserve(host, input, &listing) != NT_OK)
@@ -377,18 +384,29 @@ static void lookup_sums(const struct nt_host *host, const struct nt_host_input *
     }
 }
 
+/* The events of a plane of a tile, as the kernels take them. */
+static struct nt_host_events tile_events(const struct nt_host_input *input, const struct nt_host_layer *layer,
+                                         uint32_t plane, uint32_t first)
+{
+    return (struct nt_host_events){
+        .list = input->lists + input->starts[plane * tiles_of(input) + first / NT_HOST_TILE],
+        .turns = input->turns + ((size_t)plane * input->rows + first) * input->reaches,
+        .inputs = columns_of(layer),
+        .reach = input->reach,
+        .lines = input->lines,
+        .ahead = density(input, layer) < STREAM_MOST ? AHEAD : STREAM_AHEAD,
+        .is_scattered = input->is_scattered,
+        .is_resident = input->is_resident,
+    };
+}
+
 static void events_sums(const struct nt_host *host, const struct nt_host_input *input,
                         const struct nt_host_layer *layer, const uint8_t *weight, uint32_t first, uint32_t rows,
                         struct nt_host_lane *lane, int positive)
 {
     uint32_t *sum = positive ? (uint32_t *)lane->positive : (uint32_t *)lane->sum;
-    struct nt_host_events events = {.inputs = columns_of(layer), .reach = input->reach,
-                                    .lines = input->lines,
-                                    .ahead = density(input, layer) < STREAM_MOST ? AHEAD : STREAM_AHEAD,
-                                    .is_scattered = input->is_scattered};
     for (uint32_t p = 0; p < input->n_planes; p++) {
-        events.list = input->lists + input->starts[p * tiles_of(input) + first / NT_HOST_TILE];
-        events.turns = input->turns + ((size_t)p * input->rows + first) * input->reaches;
+        struct nt_host_events events = tile_events(input, layer, p, first);
         host->isa->events_add(lane, sum, weight, &events, rows, input->planes[p], positive, p == 0);
         if (p + 1 == input->n_negative)
             host->isa->sums_negate(sum, (size_t)rows * NT_HOST_BLOCK);
@@ -405,4 +423,18 @@ void nt_host_sums_add(const struct nt_host *host, const struct nt_host_input *in
         events_sums(host, input, layer, weight, first, rows, lane, positive);
     else
         lookup_sums(host, input, layer, weight, first, rows, lane, positive);
+}
+
+void nt_host_sums_narrow(const struct nt_host *host, const struct nt_host_input *input,
+                         const struct nt_host_layer *layer, uint32_t block, uint32_t first, uint32_t rows,
+                         struct nt_host_lane *lane)
+{
+    const uint8_t *weight = layer->weight + block * nt_host_block_bytes(layer);
+    if (input->by_events) {
+        struct nt_host_events events = tile_events(input, layer, 0, first);
+        host->isa->events_narrow(lane, weight, &events, rows, input->offset + first);
+        return;
+    }
+    const uint32_t *words = input->words + (size_t)first * layer->passes;
+    host->isa->lookup_narrow(lane, weight, words, layer->passes, rows, input->offset + first);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nt_error.h"
+#include "nt_host_edges.h"
 #include "nt_host_input.h"
 
 /* Rows of a chunk: enough that tables and weights pay, few enough that rasters stay in the cache. */
@@ -24,6 +25,7 @@ struct layer_run {
     size_t raster_stride;
     struct nt_host_lane *lanes;
     int is_split;
+    int is_narrow; /* sums stay in 16 bits up to the neurons */
 };
 
 /* Rows of a tile whose noise is drawn together. */
@@ -36,17 +38,7 @@ struct piece {
 
 static struct nt_host_cells block_cells(const struct layer_run *run, uint32_t point, uint32_t block)
 {
-    struct nt_host_cells cells = run->points[point]->layers[run->index].cells;
-    size_t at = (size_t)block * NT_HOST_BLOCK;
-    cells.bias += at;
-    cells.gain_exc_q12 += at;
-    cells.gain_inh_q12 += at;
-    cells.threshold_q8 += at;
-    cells.leak_q16 += at;
-    cells.works += at;
-    cells.stuck += at;
-    if (cells.sigma_q8)
-        cells.sigma_q8 += at;
+    struct nt_host_cells cells = nt_host_block_cells(&run->points[point]->layers[run->index].cells, block);
     cells.is_split = run->is_split;
     uint64_t product = ((uint64_t)run->input->most + BIAS_MOST) * (uint64_t)run->points[point]->layers[run->index].gains;
     cells.drive_fits = product <= INT32_MAX;
@@ -91,11 +83,12 @@ static void piece_run(const struct layer_run *run, struct nt_host_lane *lane, ui
     size_t time = (size_t)row * run->input->repeat + piece->repeat_first;
     struct nt_host_out out = block_out(run, point, block, time);
     /* Points share what is drawn; one alone, whose membranes nobody asks for, hardly needs any. */
-    int is_drawn = cells.sigma_q8 && (run->n_points > 1 || out.compared_q8 || out.membrane_q8);
+    int is_drawn = cells.sigma_q8 && !run->is_narrow && (run->n_points > 1 || out.compared_q8 || out.membrane_q8);
     if (is_drawn)
         noise_ready(run, lane, block, point, time, (size_t)piece->rows * piece->repeat);
     struct nt_host_rows rows = {
         .sum = (uint32_t *)lane->sum + piece->row * NT_HOST_BLOCK,
+        .narrow = run->is_narrow ? (int16_t *)lane->narrow + piece->row * NT_HOST_BLOCK : 0,
         .positive = (uint32_t *)lane->positive + piece->row * NT_HOST_BLOCK,
         .draw = is_drawn ? (int32_t *)lane->draw : 0,
         .noise_key = run->points[point]->layers[run->index].noise_key,
@@ -107,6 +100,11 @@ static void piece_run(const struct layer_run *run, struct nt_host_lane *lane, ui
         .step = (uint32_t)(time % run->steps),
         .steps = run->steps,
     };
+    if (run->is_narrow && run->steps == 1) {
+        struct nt_host_edges edges = nt_host_edges_at(&run->points[point]->layers[run->index], block);
+        nt_host_edges_run(run->host->isa, &edges, &cells, &rows, &out, (uint16_t *)lane->draw);
+        return;
+    }
     run->host->isa->neurons_run(&lane->state[point], &cells, &rows, &out);
 }
 
@@ -150,7 +148,10 @@ static void block_run(void *context, uint32_t block, uint32_t lane_index)
     for (uint32_t row = 0; row < run->input->rows; row += NT_HOST_TILE) {
         uint32_t left = run->input->rows - row;
         uint32_t rows = left < NT_HOST_TILE ? left : NT_HOST_TILE;
-        nt_host_sums_add(run->host, run->input, run->layer, block, row, rows, lane, 0);
+        if (run->is_narrow)
+            nt_host_sums_narrow(run->host, run->input, run->layer, block, row, rows, lane);
+        else
+            nt_host_sums_add(run->host, run->input, run->layer, block, row, rows, lane, 0);
         if (run->is_split)
             nt_host_sums_add(run->host, run->input, run->layer, block, row, rows, lane, 1);
         tile_run(run, lane, block, row, rows);
@@ -163,6 +164,22 @@ static int any_point_is_split(const struct layer_run *run)
         if (run->points[p]->layers[run->index].cells.is_split)
             return 1;
     return 0;
+}
+
+/* One step needs edges alone; several need membranes that 32 bits hold, of one leak. */
+static int layer_is_narrow(const struct layer_run *run)
+{
+    const struct nt_host_input *input = run->input;
+    if (run->is_split || input->n_planes != 1 || input->planes[0] != 0 || run->response->compared_q8 ||
+        run->response->membrane_q8)
+        return 0;
+    for (uint32_t p = 0; p < run->n_points; p++) {
+        struct nt_host_cells cells = block_cells(run, p, 0);
+        int is_timed = cells.leak_is_even && !cells.sigma_q8 && cells.drive_fits && cells.membrane_fits;
+        if (!run->points[p]->layers[run->index].edges || (run->steps > 1 && !is_timed))
+            return 0;
+    }
+    return 1;
 }
 
 uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns)
@@ -213,6 +230,7 @@ static int chunk_run(struct nt_host *host, const struct nt_host_options *options
         run->index = index;
         run->layer = &host->layers[index];
         run->is_split = any_point_is_split(run);
+        run->is_narrow = layer_is_narrow(run);
         result = nt_host_input_prepare(host, options, &input, run->layer);
         if (result == NT_OK)
             result = raster_reserve(host, run, samples);

@@ -24,11 +24,13 @@
 
 typedef uint8_t bytes_v NT_VECTOR;
 typedef uint16_t halves_v NT_VECTOR;
+typedef int16_t shorts_v NT_VECTOR;
 typedef uint32_t words_v NT_VECTOR;
 typedef int32_t ints_v NT_VECTOR;
 typedef uint64_t longs_v NT_VECTOR;
-/* A byte for each 32-bit lane, and a word for each of 64 bits. */
+/* A byte and a half word for each 32-bit lane, and a word for each of 64 bits. */
 typedef int8_t lane_bytes_v __attribute__((vector_size(LANES)));
+typedef int16_t lane_shorts_v __attribute__((vector_size(2 * LANES)));
 typedef int32_t long_words_v __attribute__((vector_size(NT_VECTOR_BYTES / 2)));
 
 NT_INLINE bytes_v bytes_load(const void *at)
@@ -85,6 +87,25 @@ NT_INLINE void halves_spill(uint32_t *sum, size_t part, halves_v whole, halves_v
     for (unsigned half = 0; half < 2; half++)
         for (size_t i = 0; i < NT_VECTOR_BYTES / 2; i++)
             at[32 * half + i] = (fresh ? 0 : at[32 * half + i]) + ((uint32_t)lanes[half][i] << plane);
+}
+
+/* Sums less `offset`, 16 bits each, in the order of the neurons. */
+NT_INLINE void halves_narrow(int16_t *sum, size_t part, halves_v whole, halves_v odd, uint16_t offset)
+{
+    halves_v even = whole - (odd << 8);
+    size_t per_column = NT_HOST_COLUMN / NT_VECTOR_BYTES;
+    int16_t *at = sum + part / per_column * 64 + part % per_column * (NT_VECTOR_BYTES / 2);
+    vector_store(at, (bytes_v)(even - offset));
+    vector_store(at + 32, (bytes_v)(odd - offset));
+}
+
+/* The first `left` bytes of a vector, at most all. */
+NT_INLINE void part_bytes_store(uint8_t *at, bytes_v value, size_t left)
+{
+    if (left >= NT_VECTOR_BYTES)
+        vector_store(at, value);
+    else
+        __builtin_memcpy(at, &value, left);
 }
 
 #endif

@@ -35,6 +35,8 @@ HOST_UNITS = (
     "nt_host_avx512",
     "nt_host_codes",
     "nt_host_dispatch",
+    "nt_host_edges",
+    "nt_host_first",
     "nt_host_frame",
     "nt_host_gates",
     "nt_host_input",

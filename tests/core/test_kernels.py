@@ -184,15 +184,19 @@ def test_layers_with_enough_work_take_several_threads(kernel: str) -> None:
     assert differing(ours, NumpyEngine(image).forward(operating, x, 0), FORWARD) == []
 
 
-def test_repacked_weights_take_little_more_than_the_packed_ones() -> None:
-    image = build_image(choice_of((2048, 512, 128)))
+@pytest.mark.parametrize(
+    ("sizes", "transposed"),
+    [((2048, 512, 128), 0), ((2048, 512, 128, 128), 128 * 128 // 2 + 64)],
+    ids=("errors go down over the first layer alone", "errors go down through a layer"),
+)
+def test_repacked_weights_take_little_more_than_the_packed_ones(sizes: tuple[int, ...], transposed: int) -> None:
+    image = build_image(choice_of(sizes))
     engine = CoreEngine(image, kernel=HERE[0])
     assert isinstance(engine.array, HostArray)
-    forward = image.n_synapses // 2 + 64 * (4 + 1)
+    forward = image.n_synapses // 2 + 64 * sum(size // 128 for size in sizes[1:])
     assert engine.array.weight_bytes == forward
     state, events = LearnState.at(np.full(image.n_codes, 128, np.uint8)), build_events(1, "binary", image, 4, 1)
     engine.learn_nominal(state, events, np.zeros(4, np.int64), LearnSettings())
-    transposed = 512 * 128 // 2 + 64 * 4
     assert engine.array.weight_bytes == forward + transposed
     assert engine.array.total_bytes >= engine.array.weight_bytes
 
