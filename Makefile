@@ -107,7 +107,7 @@ bench-calibration: $(VENV)/.installed
 	$(BIN)/python -m bench.calibration --out runs/calibration
 .PHONY: bench-host
 bench-host: $(VENV)/.installed
-	$(BIN)/nt-host bench --json > docs/results/bench.jsonl.new
+	$(BIN)/nt-host bench --json --rounds 21 > docs/results/bench.jsonl.new
 	mv docs/results/bench.jsonl.new docs/results/bench.jsonl
 	$(BIN)/python -m bench.kernels docs/results/bench.jsonl
 	$(BIN)/python -m bench.scaling docs/img/scaling.png
