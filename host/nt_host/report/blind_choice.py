@@ -15,6 +15,7 @@ import numpy as np
 
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
+from nt_host.experiment.plan import own_rule
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_host.tasks.split import TEST_TOO
 from nt_host.teacher.linear_teacher import TEACHER_RULE
@@ -71,7 +72,7 @@ def candidates(results: Sequence[Result], usual_labels: int) -> list[Candidate]:
         if not _is_candidate(plan) or not {*DEVELOPMENT, *REPORTED} <= {cell.domain for cell in cells}:
             continue
         rule = plan["settings"]["rule"]
-        name = plan["name"] if rule in ("dmn", TEACHER_RULE, "scores") else f"{plan['name']}, `{rule}`"
+        name = plan["name"] if rule in (own_rule(plan["name"]), TEACHER_RULE) else f"{plan['name']}, `{rule}`"
         means = (_mean(cells, names) for names in (DEVELOPMENT, REPORTED, (*DEVELOPMENT, *REPORTED)))
         found.append(Candidate(_group(plan, plan["labels_per_class"] or usual_labels), name, *means))
     return sorted(found, key=lambda each: each.group)
