@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nt_hil.chip import Capability, Chip, Readout
 from nt_hil.client import ChipClient
 from nt_hil.links.in_process import InProcessLink
-from nt_hil.open import make_device, open_chip
+from nt_hil.open import DEFAULT_ENGINE, make_device, open_chip
 from nt_hil.port import SimPort
 from nt_hil.session import Session
 from nt_hil.sim.codes import CodeLimits
@@ -41,7 +41,10 @@ SMALL = small_image()
 
 
 class Recorder(ChipProxy):
-    """Keeps the standing power after every write that the device itself applied, those within one exchange included."""
+    """Keeps the standing power after every write that the device itself applied, those within one exchange included.
+
+    For a device of engine `numpy`, which applies each write by itself; one of engine `c` serves several in one call.
+    """
 
     def __init__(self, device: Device, image: Image) -> None:
         super().__init__(ChipClient(Session(InProcessLink(device))))
@@ -56,8 +59,10 @@ class Recorder(ChipProxy):
         bank.moved = moved  # type: ignore[method-assign]
 
 
-def device_with(loaded: LoadedImage, options: SimOptions, corner: str = "typical") -> Device:
-    return make_device(loaded, SimPort(corner, 7), options=options)
+def device_with(
+    loaded: LoadedImage, options: SimOptions, corner: str = "typical", engine: str = DEFAULT_ENGINE
+) -> Device:
+    return make_device(loaded, SimPort(corner, 7), engine=engine, options=options)
 
 
 def chip_with(loaded: LoadedImage, options: SimOptions, corner: str = "typical") -> ChipClient:
@@ -80,17 +85,19 @@ def adapted(chip: Chip, image: Image, split: Split, chosen: AdaptSettings) -> np
 
 @pytest.mark.parametrize("slew", [255, 7])
 def test_no_write_of_a_run_leaves_the_budget(slew: int, digits: LoadedImage, split: Split) -> None:
-    chip = Recorder(device_with(digits, SimOptions(CodeLimits(0, 255, slew))), digits.image)
+    options = SimOptions(CodeLimits(0, 255, slew))
+    chip = Recorder(device_with(digits, options, engine="numpy"), digits.image)
     codes = adapted(chip, digits.image, split, SHORT)
     inside = next(i for i, power in enumerate(chip.powers_uw) if power <= BUDGET_UW)
     assert all(a > b for a, b in zip(chip.powers_uw[:inside], chip.powers_uw[1 : inside + 1], strict=False))
     assert max(chip.powers_uw[inside:]) <= BUDGET_UW
     assert len(chip.powers_uw) - inside > 15
     np.testing.assert_array_equal(codes, chip.read_codes()[0])
+    np.testing.assert_array_equal(codes, adapted(chip_with(digits, options), digits.image, split, SHORT))
 
 
 def test_the_same_run_without_a_budget_leaves_it(digits: LoadedImage, split: Split) -> None:
-    chip = Recorder(device_with(digits, SimOptions()), digits.image)
+    chip = Recorder(device_with(digits, SimOptions(), engine="numpy"), digits.image)
     adapted(chip, digits.image, split, AdaptSettings(steps=15, judge_every=5))
     assert max(chip.powers_uw) > BUDGET_UW
 
