@@ -69,12 +69,11 @@ are shared out by ranges of inputs or neurons, so that a thread mostly reads wha
 written past the caches. What is left is what cores tell each other, and a virtual machine moves between two states:
 to overwrite a line that the other core has read took 7 ns where a line's round trip took 65 ns, 28 ns where it took
 310 ns (2 ns past the caches). Measured at real-time priority beside other work, medians of 20: in the first state
-1.89 and 1.90 times one thread on the forward pass, 1.79 and 1.88 on the step; in the second 1.83 to 1.85, and 1.73 to
-1.79 in the runs that nothing disturbed (1.5 and 1.6 before lists went past the caches). The sums themselves went 1.93
-to 2.0 times as fast in both; reading events, building lists and digits did not gain in the second. Half of the batch
-for each thread instead, which shares nothing, would reach 1.66 to 1.80: a column then serves half as many rows. Two
-separate processes at once, each on its own network, reached 1.9 to
-2.1 (beyond 2 is noise).
+1.89 and 1.90 times one thread on the forward pass, 1.79 and 1.88 on the step; in the second 1.69 to 1.85, and 1.59 to
+1.79 (1.5 and 1.6 before lists went past the caches). The sums themselves went 1.74 to 2.0 times as fast; reading
+events, building lists and digits did not gain in the second state. Half of the batch for each thread instead, which
+shares nothing, reached 1.66 to 1.80: a column then serves half as many rows. Two separate processes at once, each on
+its own network, reached 1.9 to 2.1 (beyond 2 is noise).
 
 ![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
 HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
