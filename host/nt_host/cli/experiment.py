@@ -86,9 +86,8 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
     the paper's own network and images where NT_PAPER_DIR names their folder); retention is the drift of an analog
     store and its refresh, soft-lif training with a soft LIF curve, elman-trec a recurrent network for questions,
     eqprop equilibrium propagation with spikes, domains the accuracy against the number of codes, library the recall of
-    stored codes; all of them take
-    `--out`, `--seed` and `--json` alone. mismatch and transfer run many chips on all cores and take `--chips`,
-    `--steps`, `--workers` and `--scheduler`.
+    stored codes; all of them take `--out`, `--seed` and `--json` alone. mismatch and transfer run many chips on all
+    cores and take `--chips`, `--steps`, `--workers` and `--scheduler`.
     """
     output = Output(as_json)
     if name in STUDIES:
