@@ -3,6 +3,7 @@
 #include "nt_host_errors.h"
 #include "nt_host_events.h"
 #include "nt_host_gated.h"
+#include "nt_host_lists.h"
 #include "nt_host_lookup.h"
 #include "nt_host_peak.h"
 #include "nt_host_timed.h"

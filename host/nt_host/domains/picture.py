@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, save_png, tidy
+from nt_host.spread import mean_and_spread
 
 
 class Measured(Protocol):
@@ -36,7 +37,7 @@ def write_domains_picture(path: Path, points: Sequence[Measured]) -> None:
         counts = sorted({point.n_codes for point in here})
         for measure, colour in (("argmax", ARGMAX_COLOUR), ("strict", STRICT_COLOUR)):
             values = [[100 * getattr(p, measure) for p in here if p.n_codes == count] for count in counts]
-            means, spreads = [np.mean(each) for each in values], [np.std(each) for each in values]
+            means, spreads = zip(*map(mean_and_spread, values), strict=True)
             axes.errorbar(counts, means, spreads, color=colour, marker="o", markersize=4, capsize=2, label=measure)
         before = 100 * np.mean([point.argmax_before for point in here])
         axes.axhline(before, color=MUTED_COLOUR, linestyle="--", linewidth=1, label="argmax before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.domains.picture import write_domains_picture
 from nt_host.domains.sharing import WHOLE_LAYER, Sharing, shared
-from nt_host.experiment.cell import keep_cell, kept_cell, run_cell
+from nt_host.experiment.cell import cell_once, run_cell
 from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.rules.dmn import DmnSettings
+from nt_host.spread import mean_and_spread
 from nt_host.study.result import Picture, StudyResult, StudyTable, study_folder
 from nt_host.tasks import load_task
 from nt_model.image_file import image_bytes, parse_image
@@ -76,12 +78,7 @@ def _point(usual: Plan, case: Case, seed: int, folder: Path) -> Point:
     for target in task.targets:
         name = f"{plan.name}-{target.name}-{case}-s{seed}.json".replace(" ", "_")
         path, key = folder / "cells" / name, plan.cell_key(target.name, seed, loaded.digest)
-        cell = kept_cell(path, key)
-        if cell is None:
-            cell = run_cell(plan, loaded, target, per_class, seed)
-            path.parent.mkdir(exist_ok=True)
-            keep_cell(path, key, cell)
-        cells.append(cell)
+        cells.append(cell_once(path, key, partial(run_cell, plan, loaded, target, per_class, seed)))
     means = [
         float(np.mean(values))
         for values in (
@@ -94,7 +91,8 @@ def _point(usual: Plan, case: Case, seed: int, folder: Path) -> Point:
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values):.1f}"
+    mean, spread = mean_and_spread(values)
+    return f"{100 * mean:.1f} ± {100 * spread:.1f}"
 
 
 def _table(task: str, points: Sequence[Point]) -> StudyTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,16 @@ def kept_cell(path: Path, key: str) -> Cell | None:
         return None
     values = stored["cell"]
     return Cell(**{**values, "before": Accuracy(**values["before"]), "after": Accuracy(**values["after"])})
+
+
+def cell_once(path: Path, key: str, run: Callable[[], Cell]) -> Cell:
+    """The cell at `path` where it was made under `key`; else that of `run`, which is kept there."""
+    cell = kept_cell(path, key)
+    if cell is None:
+        cell = run()
+        path.parent.mkdir(exist_ok=True)
+        keep_cell(path, key, cell)
+    return cell
 
 
 def keep_cell(path: Path, key: str, cell: Cell) -> None:

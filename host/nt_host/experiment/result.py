@@ -13,6 +13,7 @@ import numpy as np
 from nt_host.experiment.cell import RECALLED, Cell
 from nt_host.experiment.plan import Plan
 from nt_host.readout import Accuracy
+from nt_host.spread import mean_and_spread
 from nt_model.errors import UsageError, VersionMismatchError
 from nt_model.image_file import write_atomically
 
@@ -46,8 +47,7 @@ def _row(domain: str, by_seed: Sequence[dict[str, float]], cells: Sequence[Cell]
     values = {}
     for name in MEASURES:
         column = [each[name] for each in by_seed]
-        spread = float(np.std(column, ddof=1)) if len(column) > 1 else 0.0
-        values[name] = (float(np.mean(column)), spread)
+        values[name] = mean_and_spread(column)
     means = [float(np.mean([getattr(cell, name) for cell in cells])) for name in ("labels", "code_bytes", "wire_bytes")]
     return Row(domain, values, *means)
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
-from nt_host.experiment.cell import Cell, keep_cell, kept_cell, recalled_cell, run_cell
+from nt_host.experiment.cell import Cell, cell_once, recalled_cell, run_cell
 from nt_host.experiment.lessons import labelled_before
 from nt_host.experiment.plan import Plan
 from nt_host.experiment.result import write_result
@@ -101,13 +102,9 @@ def run_experiment(
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
             path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
             key = plan.cell_key(target.name, seed, loaded.digest, codes)
-            cell = kept_cell(path, key)
-            if cell is None:
-                earlier = labelled_before(plan, task, target.name, per_class, seed)
-                cell = run_cell(
-                    plan, loaded, target, per_class, seed, source=task.source, earlier=earlier, start_codes=codes
-                )
-                keep_cell(path, key, cell)
+            earlier = labelled_before(plan, task, target.name, per_class, seed)
+            run = partial(run_cell, source=task.source, earlier=earlier, start_codes=codes)
+            cell = cell_once(path, key, partial(run, plan, loaded, target, per_class, seed))
             cells.append(cell)
             if plan.chained:
                 codes = cell.codes

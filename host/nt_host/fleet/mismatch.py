@@ -15,7 +15,6 @@ from nt_host.fleet.networks import (
     IDEAL_TRAIN,
     NetworkPlan,
     labelled_of,
-    mean_and_spread,
     samples_of,
     trained_network,
     undrifted_split,
@@ -23,6 +22,7 @@ from nt_host.fleet.networks import (
 from nt_host.fleet.run import OnDone, Workers, run_all
 from nt_host.fleet.table_file import write_table
 from nt_host.pretrain.spec import TrainSpec
+from nt_host.spread import mean_and_spread
 from nt_host.tasks import load_task
 from nt_model.corner import Corner, spread_corner
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -75,8 +74,3 @@ def target_split(task: Task, domain: str, per_class: int, seed: int) -> tuple[Da
     """(labelled, test) samples of a drifted domain; raises as `split_target`."""
     split = split_target(task.target(domain), per_class, seed)
     return split.labelled, split.test
-
-
-def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation over chips, 0 for one chip."""
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -24,10 +24,11 @@ from nt_host.fleet.chip import (
     run_chip,
 )
 from nt_host.fleet.keep import Keep, digest_of
-from nt_host.fleet.networks import mean_and_spread, samples_of
+from nt_host.fleet.networks import samples_of
 from nt_host.fleet.run import OnDone, Workers, run_all
 from nt_host.fleet.table_file import write_table
 from nt_host.images import packaged_image
+from nt_host.spread import mean_and_spread
 from nt_host.tasks import load_task, split_target
 from nt_host.train_image import cached_image, recipe
 from nt_model.corner import Corner, corner_named

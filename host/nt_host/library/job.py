@@ -60,7 +60,7 @@ def run_recall(
 ) -> RecallReport:
     """Try all files of `job`; the chip ends with the best codes, or with its own where none is better.
 
-    Every file is read and checked before the first code is written.
+    Every file is read and checked before the first code is written; corrections may have been written.
 
     Raises:
         UsageError: no file, a file that does not belong to this chip and image, or data that do not fit.

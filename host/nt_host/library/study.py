@@ -11,10 +11,11 @@ import numpy as np
 
 from nt_host.connect import connected
 from nt_host.evaluate import encoded
-from nt_host.experiment.cell import Cell, codes_of, keep_cell, kept_cell, run_cell, simulated
+from nt_host.experiment.cell import Cell, cell_once, codes_of, run_cell, simulated
 from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.library.recall import PRESENT, Stored, recall
+from nt_host.spread import mean_and_spread
 from nt_host.study.result import StudyResult, StudyTable, study_folder
 from nt_host.tasks import Target, load_task, split_target
 from nt_host.tasks.mnist import tilted_digits
@@ -130,12 +131,9 @@ class _Bench:
         name = f"{plan.name}-{target.name}-{per_class}-from-{start or 'off'}-s{self.seed}.json".replace(" ", "_")
         path = self.folder / "cells" / name
         key = plan.cell_key(target.name, self.seed, self.loaded.digest, start_codes)
-        cell = kept_cell(path, key)
-        if cell is None:
-            cell = run_cell(plan, self.loaded, target, per_class, self.seed, start_codes=start_codes)
-            path.parent.mkdir(exist_ok=True)
-            keep_cell(path, key, cell)
-        return cell
+        return cell_once(
+            path, key, lambda: run_cell(plan, self.loaded, target, per_class, self.seed, start_codes=start_codes)
+        )
 
     def chosen(self, target: Target, per_class: int, library: Sequence[Stored]) -> Stored:
         """The vector that the labelled samples of `target` choose on the chip."""
@@ -186,8 +184,8 @@ def _run_part(part: Part, folder: Path, seeds: Sequence[int], on_domain: Callabl
 
 
 def _spread(values: Sequence[float]) -> str:
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{100 * np.mean(values):.1f} ± {100 * spread:.1f}"
+    mean, spread = mean_and_spread(values)
+    return f"{100 * mean:.1f} ± {100 * spread:.1f}"
 
 
 def _row(domain: str, per_class: int, points: Sequence[Point]) -> tuple[str, ...]:

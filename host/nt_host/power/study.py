@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nt_host.power.trial import Setting, Trial, run_trial
+from nt_host.spread import mean_and_spread
 from nt_host.study.result import Check, Picture, StudyResult, StudyTable
 from nt_model.devices import DEVICES
 from nt_model.energy import rate_hz, spike_energy_fj
@@ -28,12 +29,8 @@ RATE_TOLERANCE = 0.05
 OnProgress = Callable[[int, int, str], None]
 
 
-def _mean_spread(values: Sequence[float]) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
 def _percent(values: Sequence[float]) -> str:
-    mean, spread = _mean_spread(values)
+    mean, spread = mean_and_spread(values)
     return f"{100 * mean:.1f} ± {100 * spread:.1f}"
 
 
@@ -136,8 +133,8 @@ def run_power_study(
         BudgetPoint(
             setting.name,
             float(np.mean([trial.inference_nj for trial in _of(trials, setting)])),
-            _mean_spread([trial.argmax for trial in _of(trials, setting)]),
-            _mean_spread([trial.strict for trial in _of(trials, setting)]),
+            mean_and_spread([trial.argmax for trial in _of(trials, setting)]),
+            mean_and_spread([trial.strict for trial in _of(trials, setting)]),
         )
         for setting in SETTINGS
     ]

@@ -197,8 +197,10 @@ def _section(plan: dict[str, Any], cells: Sequence[Cell]) -> str:
 
 
 def results_page(paths: Sequence[Path]) -> str:
-    """Markdown of the result files at `paths`; raises as `read_result`."""
-    return "\n".join([BANNER, "", "# Results", "", *_summary(paths), *(_page_part(path) for path in paths)])
+    """Markdown of the result files at `paths`, by name, as a shell's order depends on its locale; raises as
+    `read_result`."""
+    named = sorted(paths)
+    return "\n".join([BANNER, "", "# Results", "", *_summary(named), *(_page_part(path) for path in named)])
 
 
 def _summary(paths: Sequence[Path]) -> list[str]:

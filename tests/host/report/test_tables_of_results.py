@@ -13,6 +13,7 @@ from nt_host.experiment.plan import plan_named
 from nt_host.experiment.result import write_result
 from nt_host.readout import Accuracy
 from nt_host.report.headline import headline_table
+from nt_host.report.results_page import results_page
 from nt_host.report.section import Section
 from nt_host.report.targets import targets_table
 from nt_model.errors import UsageError
@@ -109,6 +110,12 @@ def test_the_tables_in_the_documents_are_current() -> None:
     assert headline_table(results / "headline.toml") in (REPOSITORY / "README.md").read_text(), "run `make docs`"
     targets = targets_table(results / "targets.toml")
     assert targets in (REPOSITORY / "docs" / "learning.md").read_text(), "run `make docs`"
+
+
+def test_the_page_of_results_is_current() -> None:
+    paths = list((REPOSITORY / "docs" / "results").glob("*.json"))
+    page = (REPOSITORY / "docs" / "results.md").read_text()
+    assert results_page(paths) == page, "run `make docs`"
 
 
 def test_the_command_puts_a_table_into_its_page(cli: RunCli, tmp_path: Path) -> None:
