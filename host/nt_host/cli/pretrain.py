@@ -11,9 +11,9 @@ import click
 from nt_host.cli.options import FILE, json_option, option, seed_option, source_options
 from nt_host.cli.output import Output
 from nt_host.image_info import image_table
-from nt_host.pretrain.spec import PretrainError, TrainProgress
+from nt_host.pretrain.spec import GradedSpec, PretrainError, TrainProgress, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec, switched_image
-from nt_host.tasks import load_task
+from nt_host.tasks import Task, load_task
 from nt_host.train_image import recipe, require_torch, train_image
 from nt_model.errors import UsageError
 from nt_model.image import Image
@@ -32,12 +32,43 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _switched(image: Image, switches: SwitchSpec) -> Image:
+def _switched(image: Image, switches: SwitchSpec, task: Task) -> Image:
     try:
-        return switched_image(image, switches)
+        return switched_image(image, switches, task.source)
     except PretrainError as error:
         raise UsageError(
-            "this network cannot carry so many switches", evidence=str(error), next_step="give a smaller `--switches`"
+            "this network cannot carry these switches",
+            evidence=str(error),
+            next_step="give a smaller `--switches`, or change `--random` as it says",
+        ) from error
+
+
+def _refuse_together(first: str, second: str, given: bool) -> None:
+    if given:
+        raise UsageError(
+            f"`{first}` and `{second}` exclude each other",
+            evidence="both are given",
+            next_step=f"leave `{second}` out",
+        )
+
+
+def _specification(
+    task: str | None, counting: bool, seed: int, asked: dict[str, Any], switches: int | None, random: int
+) -> tuple[TrainSpec | GradedSpec, SwitchSpec | None]:
+    """What to train, and the switches above its first layer; `asked` holds what departs from the task's recipe."""
+    changed = {name: value for name, value in asked.items() if value is not None}
+    if random and switches is None:
+        raise UsageError(
+            "random neurons are read by switches alone",
+            evidence=f"--random {random} without --switches",
+            next_step="give `--switches` too, for example `--switches 1024`",
+        )
+    try:
+        above = None if switches is None else SwitchSpec(switches, seed, random)
+        return (GradedSpec(seed=seed) if counting else replace(recipe(task or ""), seed=seed, **changed)), above
+    except PretrainError as error:
+        raise UsageError(
+            "the network cannot be trained as asked", evidence=str(error), next_step="see `nt-host pretrain --help`"
         ) from error
 
 
@@ -56,6 +87,17 @@ def _switched(image: Image, switches: SwitchSpec) -> Image:
 @option(
     "--switches", type=int, help="Switch neurons per class in place of all layers above the first, for rule ballot."
 )
+@option(
+    "--random",
+    type=int,
+    default=0,
+    help="Random neurons beside the trained first layer, for --switches; default: none.",
+)
+@option(
+    "--counting",
+    is_flag=True,
+    help="One layer of neurons that count over several steps, for rule scores; needs no PyTorch.",
+)
 @seed_option
 @json_option
 def pretrain(
@@ -67,6 +109,8 @@ def pretrain(
     population: int | None,
     steps: int | None,
     switches: int | None,
+    random: int,
+    counting: bool,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -74,30 +118,22 @@ def pretrain(
 
     Tasks of images train for many minutes: a killed run goes on from the checkpoint beside OUT."""
     output = Output(as_json)
-    require_torch()
-    if module and hidden:
-        raise UsageError(
-            "the hidden layers are given twice",
-            evidence=f"--module {module} and --hidden {hidden}",
-            next_step="leave `--hidden` out",
-        )
-    try:
-        asked = {"hidden": hidden and hidden_sizes(hidden), "population": population, "steps": steps}
-        changed: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-        spec = replace(recipe(task or ""), seed=seed, **changed)
-        above = None if switches is None else SwitchSpec(switches, seed)
-    except PretrainError as error:
-        raise UsageError(
-            "the network cannot be trained as asked", evidence=str(error), next_step="see `nt-host pretrain --help`"
-        ) from error
+    _refuse_together("--module", "--hidden", bool(module and hidden))
+    asked = {"hidden": None if hidden is None else hidden_sizes(hidden), "population": population, "steps": steps}
+    for name, value in {**asked, "module": module or None, "switches": switches}.items():
+        _refuse_together("--counting", f"--{name}", counting and value is not None)
+    if not counting:
+        require_torch()
+    spec, above = _specification(task, counting, seed, asked, switches, random)
+    samples = load_task(task, data)
     with output.bar("pretraining") as bar:
 
         def shown(progress: TrainProgress) -> None:
             bar.update(progress.step, progress.steps, f"loss {progress.loss:.3f}, argmax {progress.accuracy:.3f}")
 
-        image = train_image(load_task(task, data), spec, shown, out.with_suffix(".checkpoint"), module)
+        image = train_image(samples, spec, shown, out.with_suffix(".checkpoint"), module)
     if above is not None:
-        image = _switched(image, above)
+        image = _switched(image, above, samples)
     digest = write_image(out, image)
     output.result(
         "pretrain",
