@@ -40,7 +40,7 @@ struct nt_nv_record {
     uint32_t generation;
     uint32_t payload_bytes;
     uint32_t payload_crc;
-    int state; /* enum nt_nv_state of nt_nv.c; 0 where there is none */
+    int state; /* enum nt_nv_state of nt_nv_record.h; 0 where there is none */
 };
 
 struct nt_nv {

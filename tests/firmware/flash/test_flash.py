@@ -66,7 +66,7 @@ def build(folder: Path, driver: Path, *options: str) -> Path:
     include = [f"-I{path}" for path in (HERE, DRIVER.parent, common, core)]
     flags = ["-O2", "-g", "-Wall", "-Wextra", *options, *include]
     objects = []
-    for source in (core / "nt_nv.c", core / "nt_crc32c.c", common / "nt_nv_area.c"):
+    for source in (*core.glob("nt_nv*.c"), core / "nt_crc32c.c", common / "nt_nv_area.c"):
         objects.append(str(folder / f"{source.stem}.o"))
         _run("cc", "-std=c11", *flags, "-c", str(source), "-o", objects[-1])
     sources = [str(HERE / "driver_cases.cc"), str(HERE / "controller.cc")]

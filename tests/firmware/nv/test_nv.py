@@ -32,31 +32,31 @@ SINGLE = ("nv_cuts.c", "single", "real", "8")
 PAIRS = ("nv_cuts.c", "pairs", "real", "8", "1", "23")
 ROT = ("nv_api.c", "rot")
 
-# One planted fault each: what it is, a text of nt_nv.c, its replacement, and the run that finds it.
+# One planted fault each: what it is, a text of the store's sources, its replacement, and the run that finds it.
 FAULTS = (
-    ("the commit mark is not looked at", "if (!mark_found(hal, area, marks, commit_mark))", "if (0)", SINGLE),
-    ("the seal is not looked at", "? STATE_SEALED : STATE_COMMITTED;", "? STATE_SEALED : STATE_SEALED;", SINGLE),
+    ("the commit mark is not looked at", "if (!mark_found(hal, area, marks, nt_nv_commit_mark))", "if (0)", SINGLE),
+    ("the seal is not looked at", "? NT_NV_SEALED : NT_NV_COMMITTED;", "? NT_NV_SEALED : NT_NV_SEALED;", SINGLE),
     ("the body is not checked", "!body_good(hal, record, header))", "(body_good(hal, record, header), 0))", ROT),
     ("nothing is decided at mount", "if (!set_choose(nv))", "if (set_choose(nv) < 2)", SINGLE),
     (
         "an old set is not made firm",
-        "return log->doubt.state != STATE_NONE;",
-        "return log->doubt.state == STATE_COMMITTED;",
+        "return log->doubt.state != NT_NV_NONE;",
+        "return log->doubt.state == NT_NV_COMMITTED;",
         SINGLE,
     ),
     (
         "a new set is not made firm",
-        "return log->doubt.state != STATE_NONE;",
-        "return log->doubt.state == STATE_BODY;",
+        "return log->doubt.state != NT_NV_NONE;",
+        "return log->doubt.state == NT_NV_BODY;",
         SINGLE,
     ),
     ("the only good area is erased", "0 : from.area ^ 1u;", "0 : from.area;", SINGLE),
-    ("an unsealed head is believed", "other->wanted.state == STATE_NONE ? log->head", "1 ? log->head", PAIRS),
+    ("an unsealed head is believed", "other->wanted.state == NT_NV_NONE ? log->head", "1 ? log->head", PAIRS),
     ("the older area is taken", "logs[1].head.sequence > logs[0]", "logs[1].head.sequence < logs[0]", SINGLE),
     (
         "the commit mark comes before the trailer",
-        "    bytes_write(writer, trailer, TRAILER_BYTES);\n",
-        "    mark_write(writer, commit_mark);\n    bytes_write(writer, trailer, TRAILER_BYTES);\n",
+        "    bytes_write(writer, trailer, NT_NV_TRAILER_BYTES);\n",
+        "    mark_write(writer, nt_nv_commit_mark);\n    bytes_write(writer, trailer, NT_NV_TRAILER_BYTES);\n",
         SINGLE,
     ),
     (
@@ -65,24 +65,24 @@ FAULTS = (
         "if (0)",
         SINGLE,
     ),
-    ("the set in force is not carried", "    record_carry(&writer, &from);\n", "", SINGLE),
+    ("the set in force is not carried", "    nt_nv_record_carry(&writer, &from);\n", "", SINGLE),
     (
         "a tail is used again after a boot",
-        "    nv->current = log->doubt.state == STATE_COMMITTED ? log->doubt : log->last;\n",
-        "    nv->current = log->doubt.state == STATE_COMMITTED ? log->doubt : log->last;\n"
-        "    nv->open = log->doubt.state == STATE_NONE;\n"
-        "    nv->tail = log->last.offset + log->last.payload_bytes + OVERHEAD_BYTES;\n",
+        "    nv->current = log->doubt.state == NT_NV_COMMITTED ? log->doubt : log->last;\n",
+        "    nv->current = log->doubt.state == NT_NV_COMMITTED ? log->doubt : log->last;\n"
+        "    nv->open = log->doubt.state == NT_NV_NONE;\n"
+        "    nv->tail = log->last.offset + log->last.payload_bytes + NT_NV_OVERHEAD_BYTES;\n",
         SINGLE,
     ),
 )
 
 
-def build(program: str, folder: Path, *options: str, store: Path = CORE / "nt_nv.c") -> Path:
+def build(program: str, folder: Path, *options: str, store: Path = CORE) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler; try `apt-get install -y --no-install-recommends gcc`")
     names = (program, "flash_sim.c", "stores.c") if program == "nv_cuts.c" else (program, "flash_sim.c")
-    sources = [*(str(HERE / name) for name in names), str(store), str(CORE / "nt_crc32c.c")]
+    sources = [*(str(HERE / name) for name in names), *map(str, store.glob("nt_nv*.c")), str(CORE / "nt_crc32c.c")]
     out = folder / program.removesuffix(".c")
     command = [compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{CORE}", f"-I{HERE}", *options]
     result = subprocess.run([*command, *sources, "-o", str(out)], capture_output=True, text=True, check=False)
@@ -159,11 +159,11 @@ def test_naive_writers_are_caught(cuts: Path, store: str, word: int) -> None:
     ("text", "replacement", "campaign"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
 )
 def test_planted_faults_are_caught(tmp_path: Path, text: str, replacement: str, campaign: tuple[str, ...]) -> None:
-    source = (CORE / "nt_nv.c").read_text()
-    assert source.count(text) == 1, "the place of the fault is gone: say it anew"
-    planted = tmp_path / "nt_nv.c"
-    planted.write_text(source.replace(text, replacement))
-    program = build(campaign[0], tmp_path, "-Wno-error", store=planted)
+    sources = {path.name: path.read_text() for path in CORE.glob("nt_nv*.c")}
+    assert sum(source.count(text) for source in sources.values()) == 1, "the place of the fault is gone: say it anew"
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source.replace(text, replacement))
+    program = build(campaign[0], tmp_path, "-Wno-error", store=tmp_path)
     result = run(program, *campaign[1:])
     assert result.returncode == 1, result.stdout + result.stderr
     assert "FAIL" in result.stdout
