@@ -94,6 +94,24 @@ def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(
     assert "codes" not in json.loads((tmp_path / "digits.json").read_text())["cells"][0]
 
 
+def test_a_digital_copy_goes_on_from_the_weights_of_the_domain_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copied(path: Path, *_: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(packaged_image("digits"), path)
+
+    monkeypatch.setattr(run_module, "cached_image", copied)
+    settings = AdaptSettings(rule="tft", rule_options={"steps": 20}, held_out=0)
+    plan = replace(QUICK, settings=settings, seeds=(0,), chained=True)
+    first, second = run_experiment(plan, tmp_path)
+    alone = run_experiment(replace(plan, chained=False), tmp_path / "alone")
+    assert first.after == alone[0].after
+    assert second.before != alone[1].before, "the second domain began elsewhere"
+    (only,) = run_experiment(plan, tmp_path, (second.domain,))
+    assert only.before == alone[1].before, "without the first domain nothing was learned before; not the kept cell"
+
+
 def test_linear_rules_run_as_experiments_without_a_chip() -> None:
     task = load_task("digits", None)
     loaded = read_image(packaged_image("digits"))

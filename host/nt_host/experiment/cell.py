@@ -63,6 +63,7 @@ def run_cell(
     source: Dataset | None = None,
     earlier: Dataset | None = None,
     start_codes: str = "",
+    learned: tuple[Target, ...] = (),
 ) -> Cell:
     """Adapt a fresh simulated chip of `seed` to `target`, over the wire; digital rules tune a digital copy instead.
 
@@ -70,6 +71,7 @@ def run_cell(
         source: samples of the source, for teachers, linear baselines and homeostasis.
         earlier: samples that were labelled in earlier domains, for a teacher that remembers them.
         start_codes: hexadecimal codes to begin with; the chip's own where empty.
+        learned: domains of a chain that a digital copy, which has no codes to begin with, has learned before.
 
     Raises:
         UsageError: the plan needs the source and there is none, or as `adapt`.
@@ -84,7 +86,9 @@ def run_cell(
         samples = taught_lesson(plan, loaded.image.encoder, split, unlabelled, seed, _needed(source), earlier).samples
     x, x_test = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     if plan.settings.rule == DIGITAL_RULE:
-        return _digital_cell(plan, loaded.image, target.name, split, samples.labels, (x, x_test), seed)
+        lessons = [_chain_lesson(plan, loaded.image, each, labels_per_class, seed, source) for each in learned]
+        lessons.append((x, samples.labels))
+        return _digital_cell(plan, loaded.image, target.name, split, lessons, x_test, seed)
     with connected(simulated(plan, seed), loaded) as chip:
         if start_codes:
             move_codes(chip, codes_of(start_codes))
@@ -165,16 +169,27 @@ def _linear_cell(rule: str, image: Image, domain: str, split: Split, seed: int, 
     return Cell(domain, seed, before, after, len(split.labelled), 0, 0, 0, round(time.monotonic() - started, 3))
 
 
+def _chain_lesson(
+    plan: Plan, image: Image, target: Target, labels_per_class: int, seed: int, source: Dataset | None
+) -> tuple[ByteArray, Int64Array]:
+    """Events and labels that an earlier domain of a chain taught."""
+    split, unlabelled = drawn(plan, target, labels_per_class, seed)
+    samples = split.labelled
+    if plan.voters:
+        samples = taught_lesson(plan, image.encoder, split, unlabelled, seed, _needed(source)).samples
+    return encoded(image, samples), samples.labels
+
+
 def _digital_cell(
     plan: Plan,
     image: Image,
     domain: str,
     split: Split,
-    labels: Int64Array,
-    events: tuple[ByteArray, ByteArray],
+    lessons: list[tuple[ByteArray, Int64Array]],
+    x_test: ByteArray,
     seed: int,
 ) -> Cell:
-    """Full fine-tuning in float of a copy of the image: no chip, no codes, no wire."""
+    """Full fine-tuning in float of a copy of the image, lesson after lesson: no chip, no codes, no wire."""
     started = time.monotonic()
     try:
         settings = FullTuningSettings(**{"seed": seed, **plan.settings.rule_options})  # type: ignore[arg-type]
@@ -185,13 +200,14 @@ def _digital_cell(
             next_step=f"its settings: {', '.join(field.name for field in fields(FullTuningSettings))}",
         ) from error
     network = FullTuning(image, settings)
-    x, x_test = events
 
     def seen() -> Accuracy:
         return image_accuracy(image, network.spikes(x_test), split.test.labels, None)
 
+    for x, labels in lessons[:-1]:
+        network.fit(x, labels)
     before = seen()
-    network.fit(x, labels)
+    network.fit(*lessons[-1])
     return Cell(
         domain, seed, before, seen(), len(split.labelled), settings.steps, 0, 0, round(time.monotonic() - started, 3)
     )

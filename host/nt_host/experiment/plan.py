@@ -39,7 +39,8 @@ class Plan:
         labels_per_class: labelled samples per class; None takes the task's own.
         homeostasis: rounds of homeostasis with unlabelled samples before the labelled steps; 0 does without.
         chained: every domain begins with the codes that the one before it ended with, its labels gone; afterwards
-            every domain is tested again with its own codes loaded.
+            every domain is tested again with its own codes loaded. A digital copy goes on from its weights and is not
+            tested again.
         rom: named task whose network is used, where several tasks share one; empty for the task's own.
         networks: number of different networks: cell seed s uses network s modulo this; 0 trains one for every seed.
         voters: models whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
@@ -81,14 +82,14 @@ class Plan:
         table: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return table
 
-    def cell_key(self, domain: str, seed: int, image_digest: str, start_codes: str = "") -> str:
+    def cell_key(self, domain: str, seed: int, image_digest: str, start: str = "") -> str:
         """Digest of all that a cell's result depends on: a cell on disk counts only under the same key.
 
-        `start_codes` are the hexadecimal codes that a chained domain begins with.
+        `start` is what a chained domain begins with: hexadecimal codes, or the domains that a digital copy has learned.
         """
         kept = {name: value for name, value in self.table().items() if name not in UNKEYED}
         parts = {**kept, "seeds": None, "engine": None, "domain": domain, "seed": seed, "image": image_digest}
-        parts["start_codes"] = start_codes
+        parts["start_codes"] = start
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -98,12 +98,15 @@ def run_experiment(
         on_cell(done, total, f"network of seed {network}")
         loaded = plan_image(plan, task, folder, network, training)
         codes = ""
-        for target in targets:
+        digital = plan.settings.rule == DIGITAL_RULE
+        for place, target in enumerate(targets):
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
             path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
-            key = plan.cell_key(target.name, seed, loaded.digest, codes)
+            learned = tuple(targets[:place]) if plan.chained and digital else ()
+            start = codes or " ".join(each.name for each in learned)
+            key = plan.cell_key(target.name, seed, loaded.digest, start)
             earlier = labelled_before(plan, task, target.name, per_class, seed)
-            run = partial(run_cell, source=task.source, earlier=earlier, start_codes=codes)
+            run = partial(run_cell, source=task.source, earlier=earlier, start_codes=codes, learned=learned)
             cell = cell_once(path, key, partial(run, plan, loaded, target, per_class, seed))
             cells.append(cell)
             if plan.chained:
