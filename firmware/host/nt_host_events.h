@@ -113,6 +113,16 @@ NT_INLINE bytes_v bits_add(bytes_v *one, bytes_v a, bytes_v b)
     return two;
 }
 
+/* The same by another way, an operation more: of loaded columns 0.96 of the time that all columns of a row take, of sums more
+   (measured on a Zen 4, which runs operations of two operands at twice the rate of those of three). */
+NT_INLINE bytes_v columns_add(bytes_v *one, bytes_v a, bytes_v b)
+{
+    bytes_v differ = a ^ b;
+    bytes_v two = (bytes_v)_mm512_ternarylogic_epi64((__m512i)differ, (__m512i)*one, (__m512i)a, 0xCA);
+    *one ^= differ;
+    return two;
+}
+
 struct event_counts {
     bytes_v one;
     bytes_v two;
@@ -127,8 +137,8 @@ NT_INLINE bytes_v group_add(struct event_counts *counts, const uint8_t *base, co
 #pragma GCC unroll 8
     for (size_t e = 0; e < NT_HOST_GROUP; e++)
         column[e] = column_load(event_column(base, list[e]), positive);
-    bytes_v two_a = bits_add(&column[2], column[0], column[1]);
-    bytes_v two_b = bits_add(&column[5], column[3], column[4]);
+    bytes_v two_a = columns_add(&column[2], column[0], column[1]);
+    bytes_v two_b = columns_add(&column[5], column[3], column[4]);
     bytes_v two_c = bits_add(&counts->one, column[6], column[7]);
     bytes_v two_d = bits_add(&counts->one, column[2], column[5]);
     bytes_v four_a = bits_add(&two_c, two_a, two_b);
@@ -273,8 +283,8 @@ NT_INLINE void reach_add(struct event_halves *halves, const uint8_t *base, const
         return;
     }
 #endif
-    for (size_t r = 0; r < rows && turns[r].groups != 0; r++)
-        for (size_t v = 0; v < COLUMN_VECTORS; v += EVENT_VECTORS)
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; turns[r].groups != 0 && v < COLUMN_VECTORS; v += EVENT_VECTORS)
             row_events_add(halves + turns[r].row * COLUMN_VECTORS + v, base + v * NT_VECTOR_BYTES,
                            events->list + turns[r].at, turns[r].groups, positive, &fetch);
 }
@@ -352,10 +362,40 @@ NT_INLINE void resident_add(struct nt_host_lane *lane, const uint8_t *block, con
         }
 }
 
+/* A block of so few neurons has them all in the low nibbles of every second byte: 16-bit lanes, once all else is masked, that
+   need no widening. */
+#define SLIM 16u
+typedef uint16_t slim_v __attribute__((vector_size(2 * SLIM)));
+
+NT_INLINE void slim_add(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
+                        const uint32_t *offset)
+{
+    for (size_t r = 0; r < rows; r++) {
+        struct nt_host_turn turn = events->turns[r];
+        const uint16_t *list = events->list + turn.at;
+        int16_t *sum = lane->narrow[turn.row];
+        slim_v total[2] = {{0}, {0}};
+        for (size_t group = 0; group < turn.groups; group++, list += NT_HOST_GROUP)
+#pragma GCC unroll 8
+            for (size_t e = 0; e < NT_HOST_GROUP; e++) {
+                slim_v column;
+                __builtin_memcpy(&column, event_column(block, list[e]), sizeof column);
+                total[e % 2] += column & 15;
+            }
+        total[0] += total[1] - (uint16_t)offset[turn.row];
+        __builtin_memcpy(sum, &total[0], sizeof total[0]);
+        __builtin_memset(sum + SLIM, 0, sizeof lane->narrow[0] - sizeof total[0]);
+    }
+}
+
 static void events_narrow(struct nt_host_lane *lane, const uint8_t *block, const struct nt_host_events *events, size_t rows,
                           const uint32_t *offset)
 {
     const struct event_halves *halves = (const struct event_halves *)lane->halves;
+    if (events->is_resident && events->neurons <= SLIM) {
+        slim_add(lane, block, events, rows, offset);
+        return;
+    }
     if (events->is_resident) {
         resident_add(lane, block, events, rows, offset);
         return;

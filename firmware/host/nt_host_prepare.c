@@ -242,20 +242,29 @@ static uint32_t ones_of(const struct nt_host *host, const uint8_t *bits, size_t 
     return host->isa->ones_count(bits, whole) + host->isa->ones_count((const uint8_t *)&rest, sizeof rest);
 }
 
+/* Eight times the events of each row of the tile, where they are ones of one reach; else null. */
+static const uint32_t *events_counted(const struct nt_host_input *input, const struct reach *reach)
+{
+    int are_ones = input->n_planes == 1 && input->planes[0] == 0 && input->n_negative == 0;
+    return are_ones && input->reaches == 1 ? input->offset + reach->tile * NT_HOST_TILE : 0;
+}
+
 static void reach_count(void *context, uint32_t share, uint32_t lane)
 {
     const struct listing *listing = context;
     struct reach reach = reach_of(listing, share);
     size_t entries = 0;
+    const uint32_t *counted = events_counted(listing->input, &reach);
     (void)lane;
     for (size_t r = 0; r < reach.rows; r++) {
-        uint32_t ones = ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
+        uint32_t ones = counted ? counted[r] / 8
+                                : ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
         uint32_t groups = (ones + NT_HOST_GROUP - 1) / NT_HOST_GROUP;
         reach.turns[r] = (struct nt_host_turn){0, (uint16_t)groups, (uint16_t)r};
         entries += (size_t)groups * NT_HOST_GROUP;
     }
     listing->spans[share] = entries;
-    if (reach.rows > 1)
+    if (reach.rows > 1 && !listing->input->is_resident)
         turns_sort(reach.turns, (uint32_t)reach.rows);
 }
 
@@ -268,8 +277,10 @@ static void reach_fill(void *context, uint32_t share, uint32_t lane)
     uint16_t *lists = input->lists + first;
     uint16_t *out = listing->scratch ? listing->scratch + lane * listing->room : lists;
     size_t at = 0;
-    for (size_t r = 0; r < reach.rows && reach.turns[r].groups != 0; r++) {
+    for (size_t r = 0; r < reach.rows; r++) {
         struct nt_host_turn *turn = &reach.turns[r];
+        if (turn->groups == 0)
+            continue;
         const uint8_t *bits = reach.bits + turn->row * input->stride;
         size_t count = (size_t)turn->groups * NT_HOST_GROUP;
         turn->at = (uint32_t)(first + at - input->starts[reach.tile]);
@@ -432,6 +443,8 @@ void nt_host_sums_narrow(const struct nt_host *host, const struct nt_host_input 
     const uint8_t *weight = layer->weight + block * nt_host_block_bytes(layer);
     if (input->by_events) {
         struct nt_host_events events = tile_events(input, layer, 0, first);
+        uint32_t left = layer->n_neurons - block * NT_HOST_BLOCK;
+        events.neurons = left < NT_HOST_BLOCK ? left : NT_HOST_BLOCK;
         host->isa->events_narrow(lane, weight, &events, rows, input->offset + first);
         return;
     }
