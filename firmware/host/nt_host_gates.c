@@ -106,3 +106,15 @@ void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neuro
         below += neurons;
     }
 }
+
+int nt_host_gates_learn(struct nt_host *host, const struct nt_host_options *options,
+                        const struct nt_learn_settings *settings, const struct nt_learn_state *state,
+                        const uint8_t *gates, const int64_t *labels, uint32_t samples)
+{
+    size_t plane = (size_t)samples * host->n_neurons;
+    uint8_t *planes = nt_host_buffer_reserve(host, BUFFER_PLANES, 2 * plane);
+    if (!planes)
+        return NT_ERROR_SPACE;
+    nt_host_gates_unpack(gates, samples, host->n_neurons, (uint32_t)outputs_of(host), planes);
+    return nt_host_learn(host, options, settings, state, planes, planes + plane, labels, samples);
+}

@@ -21,4 +21,9 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
    outputs alone and 0 for the others. */
 void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes);
 
+/* nt_host_learn of the same planes. */
+int nt_host_gates_learn(struct nt_host *host, const struct nt_host_options *options,
+                        const struct nt_learn_settings *settings, const struct nt_learn_state *state,
+                        const uint8_t *gates, const int64_t *labels, uint32_t samples);
+
 #endif

@@ -21,6 +21,7 @@ HOST_WINDOW = 32
 HOST_VERSION = f"{m.PROTOCOL_MAJOR}.{m.PROTOCOL_MINOR}, schema {m.SCHEMA_HASH:08x}"
 GOODBYE_DEADLINE_S = 1.0
 _SEEN_KEPT = 4096
+_RESPONSE_BIT = m.RESPONSE_BIT
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,11 @@ class Session:
         frames = self._decoder.feed(data)
         if not self._good_frames:
             self._seen = (self._seen + data)[:_SEEN_KEPT]
-        answers = [frame for frame in frames if frame.type & m.RESPONSE_BIT]
-        self._echoes += len(frames) - len(answers)
-        self._good_frames += len(answers)
-        self.counter.frames_received += len(answers)
+        answers = [frame for frame in frames if frame.type & _RESPONSE_BIT]
+        count = len(answers)
+        self._echoes += len(frames) - count
+        self._good_frames += count
+        self.counter.frames_received += count
         return answers
 
     def exchange(self, requests: Sequence[Outgoing]) -> list[Frame]:
@@ -149,15 +151,15 @@ class Session:
         return answers
 
     def _drive(self, run: Exchange) -> None:
-        progress_at = heard_at = self.link.now()
+        now = progress_at = heard_at = self.link.now()
         bytes_before = self.counter.bytes_received
         while True:
-            fresh = run.fill(self.link.now())
+            fresh = run.fill(now)
             if fresh:
                 self._send(fresh)
+                now = self.link.now()
             if run.done:
                 return
-            now = self.link.now()
             silence_s = now - progress_at
             if silence_s >= self.options.deadline_s:
                 raise self._silence(run.waiting_for, silence_s, self.counter.bytes_received - bytes_before)
@@ -166,23 +168,26 @@ class Session:
             if expires_s <= 0:
                 self.timer.expired()
                 self._send(run.everything_again(now))
+                now = self.link.now()
                 continue
-            received = self.counter.bytes_received
-            answered = self._take_in(run, min(expires_s, self.options.deadline_s - silence_s))
+            received, repeated = self.counter.bytes_received, run.retransmissions
+            frames = self._receive(min(expires_s, self.options.deadline_s - silence_s))
+            now = self.link.now()
             if self.counter.bytes_received != received:
-                heard_at = self.link.now()
-            if answered:
-                progress_at = self.link.now()
+                heard_at = now
+            if frames and self._take_in(run, frames, now):
+                progress_at = now
                 self.timer.progressed()
+            if run.retransmissions != repeated:
+                now = self.link.now()
 
-    def _take_in(self, run: Exchange, timeout_s: float) -> bool:
-        """Read once and act on what came; True where an answer was new."""
+    def _take_in(self, run: Exchange, frames: Sequence[Frame], now: float) -> bool:
+        """Act on what came; True where an answer was new."""
         progressed = False
         again: list[bytes] = []
-        for frame in self._receive(timeout_s):
+        for frame in frames:
             if frame.session != self._session:
                 continue
-            now = self.link.now()
             if frame.type == m.NakNotice.TYPE:
                 again += run.on_nak(m.NakNotice.parse(frame.payload).expected, now)
                 continue
