@@ -156,12 +156,10 @@ void nt_host_frames_decode(const uint8_t *data, size_t length, size_t longest, s
 
 size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
                            size_t max_payload, uint8_t *out);
-size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held, uint8_t *out);
+size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint8_t *out);
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
-                           uint32_t count, uint32_t held, uint8_t *out);
+                           uint32_t count, uint8_t *out);
 
-int nt_host_codes_pack(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint8_t *out, size_t room,
-                       uint32_t *start, size_t *length);
 int nt_host_codes_unpack(uint8_t *codes, uint32_t n_codes, uint32_t form, uint32_t start, const uint8_t *data,
                          size_t length);
 

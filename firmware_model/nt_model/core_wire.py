@@ -84,16 +84,6 @@ def gate_planes(gates: ByteArray, neurons: int, outputs: int) -> ByteArray:
     return planes
 
 
-def code_form(before: ByteArray, after: ByteArray, room: int) -> tuple[int, int, bytes] | None:
-    """Form, index of the first code and data of the shortest write that turns `before` into `after`, both (n_codes,)
-    uint8; None where one of `room` bytes cannot carry it."""
-    out = ffi.new("uint8_t[]", len(after) or 1)
-    start, length = ffi.new("uint32_t *"), ffi.new("size_t *")
-    given = (ffi.from_buffer("uint8_t[]", np.ascontiguousarray(codes, np.uint8)) for codes in (before, after))
-    form = lib.nt_host_codes_pack(*given, len(after), out, room, start, length)
-    return None if form < 0 else (form, start[0], ffi.buffer(out, length[0])[:])
-
-
 def take_code_form(codes: ByteArray, form: int, start: int, data: bytes) -> bool:
     """Write what a form carries into `codes` (n_codes,) uint8; False, and nothing is changed, where it does not fit."""
     into = ffi.from_buffer("uint8_t[]", codes, require_writable=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nt_model import array, learn
 from nt_model.errors import UsageError
+from nt_model.gate_learner import GateLearner, PlainGateLearner
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
 from nt_model.operating import GainTables, Operating
@@ -76,6 +77,10 @@ class Engine(Protocol):
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
         """One learning step of rule `dmn` on a batch, labels (B,) int64."""
+        ...
+
+    def gate_learner(self, state: LearnState, settings: LearnSettings) -> GateLearner:
+        """What makes learning steps from gates, beginning at `state`, which it leaves as it is."""
         ...
 
 
@@ -156,6 +161,9 @@ class NumpyEngine:
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
         return learn.learn_step(self.image, state, spikes, labels, settings)
+
+    def gate_learner(self, state: LearnState, settings: LearnSettings) -> GateLearner:
+        return PlainGateLearner(self.image, self.learn, state, settings)
 
 
 def make_engine(name: str, image: Image) -> Engine:

@@ -9,18 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil import messages as m
-from nt_hil.chip import ByteArray, LearnBatch, Readout, Response, Shot
+from nt_hil.chip import ByteArray, ChipInfo, LearnBatch, Readout, Response, Shot
 from nt_hil.codec import Frame
 from nt_hil.exchange import Outgoing
 from nt_hil.learn_state_frames import joined_state, state_requests
 from nt_hil.linked_chip import LinkedChip
 from nt_hil.messages import ChunkFlag
-from nt_hil.records import RecordLayout
-from nt_hil.sample_frames import checked_samples, joined_records, load_requests, present_requests, record_layout
+from nt_hil.sample_frames import Presentation, checked_samples, load_requests, record_layout
 from nt_hil.session import Session
 from nt_hil.stimulus_frames import joined_counts, stimulus_requests
-from nt_model.errors import UsageError
+from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.learn import LearnSettings
+
+try:
+    from nt_model.core_requests import learn_payload
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 Int64Array = NDArray[np.int64]
 _FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
@@ -36,6 +42,7 @@ class ChipClient(LinkedChip):
     def __init__(self, session: Session) -> None:
         self._loaded = 0
         self._samples: ByteArray | None = None
+        self._asked_for: tuple[Readout, int | None, ChipInfo, Presentation] | None = None
         super().__init__(session)
 
     def _forget_volatile(self) -> None:
@@ -69,24 +76,29 @@ class ChipClient(LinkedChip):
                 evidence=f"slots {min(named)}..{max(named)}, {self._loaded} loaded",
                 next_step="call load_samples() first; present() may have taken the slots",
             )
-        return slots.astype(np.int64, copy=False)
+        return np.ascontiguousarray(slots, np.int64)
 
-    def _layout(self, readout: Readout, n_steps: int | None) -> RecordLayout:
+    def _presentation(self, readout: Readout, n_steps: int | None) -> Presentation:
+        """How `readout` is asked for; a loop asks for the same one, which is made once."""
+        if self._asked_for is not None and self._asked_for[:3] == (readout, n_steps, self._info):
+            return self._asked_for[3]
         steps = self._info.n_steps if n_steps is None else n_steps
         if not 1 <= steps <= 255:
             raise UsageError("time steps lie outside 1..255", evidence=str(steps))
-        return record_layout(self._info, readout, steps)
+        made = Presentation(record_layout(self._info, readout, steps), readout, self._info.max_payload)
+        self._asked_for = readout, n_steps, self._info, made
+        return made
 
     def present_loaded(self, slots: Int64Array, readout: Readout, n_steps: int | None = None) -> Response:
-        layout = self._layout(readout, n_steps)
-        requests = list(present_requests(self._checked_slots(slots), layout, readout, self._info.max_payload))
-        return layout.unpack(joined_records(self._through_resets(lambda: self.session.exchange(requests))))
+        asked = self._presentation(readout, n_steps)
+        requests = asked.requests(self._checked_slots(slots))
+        return asked.response(self._through_resets(lambda: self.session.exchange(requests)))
 
     def present(self, x: ByteArray, readout: Readout, n_steps: int | None = None) -> Response:
         samples = checked_samples(x, self._info.layer_sizes[0])
         if n_steps is None and samples.shape[1] > 1:
             n_steps = samples.shape[1]
-        layout = self._layout(readout, n_steps)
+        asked = self._presentation(readout, n_steps)
         first = self._loaded if self._loaded < self._info.input_slots else 0
         if first == 0:
             self._loaded, self._samples = 0, None
@@ -95,14 +107,13 @@ class ChipClient(LinkedChip):
         for begin in range(0, len(samples), held):
             part = samples[begin : begin + held]
             requests += load_requests(part, first, self._info.max_payload)
-            slots = first + np.arange(len(part), dtype=np.int64)
-            requests += present_requests(slots, layout, readout, self._info.max_payload)
-        return layout.unpack(joined_records(self._through_resets(lambda: self.session.exchange(requests))))
+            requests += asked.requests(first + np.arange(len(part), dtype=np.int64))
+        return asked.response(self._through_resets(lambda: self.session.exchange(requests)))
 
     def write_and_present(self, codes: ByteArray, slots: Int64Array, readout: Readout) -> Response:
-        layout = self._layout(readout, None)
-        requests = list(present_requests(self._checked_slots(slots), layout, readout, self._info.max_payload))
-        return layout.unpack(joined_records(self._through_resets(lambda: self._written_first([codes], [requests])[0])))
+        asked = self._presentation(readout, None)
+        requests = asked.requests(self._checked_slots(slots))
+        return asked.response(self._through_resets(lambda: self._written_first([codes], [requests])[0]))
 
     def _written_first(
         self, codes: Sequence[ByteArray | None], requests: Sequence[list[Outgoing]]
@@ -111,20 +122,20 @@ class ChipClient(LinkedChip):
         before = self._read_all()[0] if self._codes is None else self._codes
         outgoing: list[Outgoing] = []
         spans = []
-        revision, code_bytes = self._revision, 0
+        revision, code_bytes, intended = self._revision, 0, self._intended
         for after, asked in zip(codes, requests, strict=True):
-            for move in () if after is None else self._moves(before, after):
-                writes = self._write_requests(before, move, revision)
-                code_bytes += sum(len(request.payload) for request in writes)
-                outgoing += writes
-                before, revision = move, (revision + 1) & 0xFFFFFFFF
+            if after is not None:
+                for move in self._moves(before, after):
+                    writes = self._write_requests(before, move, revision)
+                    code_bytes += sum([len(payload) for _, payload in writes])
+                    outgoing += writes
+                    before, revision = move, (revision + 1) & 0xFFFFFFFF
+                intended = before
             spans.append(slice(len(outgoing), len(outgoing) + len(asked)))
             outgoing += asked
         self._codes = None
         answers = self.session.exchange(outgoing)
-        self._codes, self._revision = before.copy(), revision
-        if any(after is not None for after in codes):
-            self._intended = before.copy()
+        self._codes, self._revision, self._intended = before, revision, intended
         self.session.counter.code_bytes_written += code_bytes
         return [answers[span] for span in spans]
 
@@ -178,8 +189,13 @@ class ChipClient(LinkedChip):
             )
         if not 1 <= batch.rate_q8 <= 32767:
             raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
+        slots = self._checked_slots(slots)
+        if IN_C and m.LearnRequest.HEAD_SIZE + 4 * len(slots) <= self._info.max_payload:
+            whole = learn_payload(expected_step, batch.rate_q8, slots, labels)
+            if whole is not None:
+                return [Outgoing(m.LearnRequest.TYPE, whole)]
         pairs = [0] * (2 * len(slots))
-        pairs[::2], pairs[1::2] = self._checked_slots(slots).tolist(), labels.tolist()
+        pairs[::2], pairs[1::2] = slots.tolist(), labels.tolist()
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):

@@ -73,8 +73,8 @@ class Exchange:
     def _again(self, indices: list[int], now: float) -> list[bytes]:
         frames = []
         for index in indices:
-            request = self._requests[index]
-            frames.append(encode(Frame(self._session, request.type, (self._first_seq + index) & 0xFFFF, request.payload)))
+            kind, payload = self._requests[index]
+            frames.append(encode(Frame(self._session, kind, (self._first_seq + index) & 0xFFFF, payload)))
             self._sent_at[index] = now
         self._repeated.update(indices)
         self.retransmissions += len(indices)

@@ -20,7 +20,14 @@ from nt_hil.messages import ChunkFlag
 from nt_hil.refusal import SessionLostError, StaleRevisionError
 from nt_hil.session import Session
 from nt_model.correction import Corrections, PackedArray
-from nt_model.errors import DeviceError, LinkError, UsageError
+from nt_model.errors import DeviceError, EnvironmentMissingError, LinkError, UsageError
+
+try:
+    from nt_model.core_requests import codes_write_payload
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 _T = TypeVar("_T")
 READ_ATTEMPTS = 3
@@ -114,8 +121,9 @@ class LinkedChip:
         """Codes on the way from `before` to `after`, the latter last, in moves that the slew limit allows."""
         limit = self._info.max_move_code
         if limit == 255:
-            if before.tobytes() != after.tobytes():
-                yield after.copy()
+            goal = after.astype(np.uint8)
+            if before.tobytes() != goal.tobytes():
+                yield goal
             return
         present = before.astype(np.int64)
         while (present != after).any():
@@ -173,6 +181,9 @@ class LinkedChip:
         return self._revision
 
     def _write_requests(self, before: ByteArray, after: ByteArray, revision: int) -> list[Outgoing]:
+        whole = codes_write_payload(before, after, revision, self._info.max_payload) if IN_C else None
+        if whole is not None:
+            return [Outgoing(m.CodesWriteRequest.TYPE, whole)]
         chunks = list(code_chunks(before, after, self._info.max_payload - m.CodesWriteRequest.HEAD_SIZE))
         requests = []
         for index, chunk in enumerate(chunks):

@@ -107,8 +107,8 @@ class HostStepper:
         self._prober = rule if isinstance(rule, ProbingRule) else None
         self._budgeted = chip if isinstance(chip, BudgetedChip) else None
         # A budget watches the plain spikes; else the rule's own needs are a third of the bytes.
-        gates = isinstance(rule, DmnRule) and self._budgeted is None
-        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=gates)
+        self._gated = rule if isinstance(rule, DmnRule) and self._budgeted is None else None
+        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=self._gated is not None)
 
     @property
     def codes(self) -> ByteArray:
@@ -120,6 +120,9 @@ class HostStepper:
             return
         response = deck.present_at(self._codes, rows, self._readout)
         self._on_chip = self._codes
+        if self._gated is not None and response.gates is not None:
+            self._codes = self._gated.update_from_gates(response.gates, labels, self._codes)
+            return
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
         codes = self._rule.update(seen)

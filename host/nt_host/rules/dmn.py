@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nt_hil.chip import Dither
 from nt_host.rules.base import (
     ByteArray,
@@ -26,6 +29,7 @@ from nt_host.rules.integer_state import IntegerState
 from nt_model import learn
 from nt_model.engine import make_engine
 from nt_model.errors import UsageError
+from nt_model.gate_learner import GateLearner
 from nt_model.image import Image
 
 RATE_MAX_Q8 = 32767
@@ -97,6 +101,7 @@ class DmnRule(IntegerState):
         self.dither: Dither | None = Dither(settings.hidden_dither_code, settings.output_dither_code)
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
+        self._learner: GateLearner | None = None
         super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
@@ -115,6 +120,16 @@ class DmnRule(IntegerState):
         self._count += 1
         codes: ByteArray = self._learned.codes.copy()
         return codes
+
+    def update_from_gates(self, gates: bytes, labels: NDArray[np.int64], codes: ByteArray) -> ByteArray:
+        """As `update`, from the gates of B samples (``Response.gates``) with `labels` (B,), presented at `codes`."""
+        learner = self._learner
+        if learner is None or learner.state is not self._learned:
+            learner = self._learner = self._engine.gate_learner(self._learned, learn_settings(self._settings, 0))
+        after = learner.step(codes, gates, labels, rate_q8(self._settings, self.updates))
+        self._learned = learner.state
+        self._count += 1
+        return after
 
 
 register(
