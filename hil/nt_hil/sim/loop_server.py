@@ -39,13 +39,13 @@ class LoopServer:
         core = None if tables is None else self._core or self._made()
         if core is None or tables is None:
             return 0, []
-        learner = chip.learner
+        bank, learner = chip.bank, chip.learner
         state = LoopState(
             session,
             expected,
             room,
-            chip.bank.revision,
-            chip.bank.codes,
+            bank.revision,
+            bank.codes,
             chip.fresh_samples,
             chip.steps_done,
             learner.state,

@@ -139,13 +139,14 @@ class SimChip:
         return self._points.known_tables(self._conditions())
 
     def take_served(self, state: LoopState, records: bytes | None) -> None:
-        """What frames came to that were served elsewhere; `records` of the last PRESENT among them."""
+        """What frames came to that were served elsewhere; `records` of the last PRESENT among them. Codes and state of
+        the device loop were written into."""
         self.samples_presented += self.fresh_samples - state.fresh
         self.steps_done = state.steps_done
         if state.revision != self.bank.revision:
-            self.bank.take(state.codes, state.revision)
-        if state.learning_step != self.learner.step and state.learning is not None:
-            self.learner.take(state.learning, state.learning_step)
+            self.bank.stand_at(state.revision)
+        if state.learning_step != self.learner.step:
+            self.learner.stand_at(state.learning_step)
         if records is not None:
             self.result = records
 
