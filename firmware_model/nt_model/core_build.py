@@ -33,6 +33,7 @@ UNITS = (
 HOST_UNITS = (
     "nt_host_avx2",
     "nt_host_avx512",
+    "nt_host_batches",
     "nt_host_codes",
     "nt_host_dispatch",
     "nt_host_edges",
@@ -172,6 +173,10 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
                   struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
                   const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates);
 
+void nt_host_batches_draw(const uint64_t *seeds, uint32_t n_batches, uint32_t size, const int64_t *by_class,
+                          const int64_t *first, const int64_t *counts, uint32_t n_classes, uint32_t *order,
+                          int64_t *rows);
+
 uint32_t nt_crc32c_extend(uint32_t running, const uint8_t *data, size_t length);
 uint32_t nt_crc32c_end(uint32_t running);
 """
@@ -181,6 +186,7 @@ PREAMBLE = """
 #include "nt_crc32c.h"
 #include "nt_frame.h"
 #include "nt_host.h"
+#include "nt_host_batches.h"
 #include "nt_host_codes.h"
 #include "nt_host_frame.h"
 #include "nt_host_frames.h"
