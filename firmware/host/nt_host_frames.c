@@ -9,14 +9,12 @@
 
 _Static_assert(NT_HOST_FRAME_LEAST <= NT_FRAME_BUFFER_BYTES(0) + 2, "a shorter frame would not find room in `seen`");
 
-size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out,
-                             uint32_t *ends)
+size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out)
 {
     size_t written = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint16_t size = nt_u16_load(requests + 1);
         written += nt_host_frame_encode(session, requests[0], seq++, requests + NT_HOST_REQUEST_HEAD, size, out + written);
-        ends[i] = (uint32_t)written;
         requests += NT_HOST_REQUEST_HEAD + size;
     }
     return written;

@@ -24,10 +24,9 @@ struct nt_host_frames_cut {
     uint32_t bad;
 };
 
-/* Frames `count` requests, one after the other in `requests`, numbered from `seq` on; `ends` is where each one ends in `out`,
-   which has room for NT_FRAME_WIRE_BYTES of each. The bytes written. */
-size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out,
-                             uint32_t *ends);
+/* Frames `count` requests, one after the other in `requests`, numbered from `seq` on, into `out`, which has room for
+   NT_FRAME_WIRE_BYTES of each. The bytes written. */
+size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out);
 
 /* Reads what lies between the delimiters of `data`. Pieces longer than `longest`, and frames whose payload is longer than
    `max_payload`, are none. `out` has room for `length` bytes, `seen` for a frame in every NT_HOST_FRAME_LEAST of them. */

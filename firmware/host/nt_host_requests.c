@@ -27,12 +27,13 @@ size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t
     return NT_CODES_WRITE_REQ_SIZE + length;
 }
 
-size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint8_t *out)
+size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                             uint8_t *out)
 {
     uint8_t *named = out + NT_PRESENT_REQ_SLOTS_AT;
     uint32_t in_turn = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (slots[i] < 0 || slots[i] > U16_MAX)
+        if (slots[i] < 0 || slots[i] >= held || slots[i] > U16_MAX)
             return 0;
         nt_u16_store(named + 2 * (size_t)i, (uint16_t)slots[i]);
         in_turn += slots[i] == slots[0] + i;
@@ -46,11 +47,11 @@ size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t
 }
 
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
-                           uint32_t count, uint8_t *out)
+                           uint32_t count, uint32_t held, uint8_t *out)
 {
     uint8_t *pair = out + NT_LEARN_REQ_PAIRS_AT;
     for (uint32_t i = 0; i < count; i++, pair += 4) {
-        if (slots[i] < 0 || slots[i] > U16_MAX || labels[i] < 0 || labels[i] > U16_MAX)
+        if (slots[i] < 0 || slots[i] >= held || slots[i] > U16_MAX || labels[i] < 0 || labels[i] > U16_MAX)
             return 0;
         nt_u16_store(pair, (uint16_t)slots[i]);
         nt_u16_store(pair + 2, (uint16_t)labels[i]);

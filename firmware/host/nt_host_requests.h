@@ -10,12 +10,13 @@
 size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
                            size_t max_payload, uint8_t *out);
 
-/* PRESENT of `slots`; `head` is its fixed part without RANGE, which is set where three slots or more follow one another.
-   `out` has room for the fixed part and all slots. */
-size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint8_t *out);
+/* PRESENT of `slots`, of which those below `held` exist; `head` is its fixed part without RANGE, which is set where three
+   slots or more follow one another. `out` has room for the fixed part and all slots. */
+size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                             uint8_t *out);
 
 /* LEARN of a whole batch; `out` has room for its fixed part and all pairs of slot and label. */
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
-                           uint32_t count, uint8_t *out);
+                           uint32_t count, uint32_t held, uint8_t *out);
 
 #endif

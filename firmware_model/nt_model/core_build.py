@@ -150,16 +150,16 @@ int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame);
 
 struct nt_host_frame_seen { uint8_t session; uint8_t type; uint16_t seq; uint32_t begin; uint32_t end; };
 struct nt_host_frames_cut { uint32_t taken; uint32_t frames; uint32_t bad; };
-size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out,
-                             uint32_t *ends);
+size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out);
 void nt_host_frames_decode(const uint8_t *data, size_t length, size_t longest, size_t max_payload, uint8_t *out,
                            struct nt_host_frame_seen *seen, struct nt_host_frames_cut *cut);
 
 size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
                            size_t max_payload, uint8_t *out);
-size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint8_t *out);
+size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                             uint8_t *out);
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
-                           uint32_t count, uint8_t *out);
+                           uint32_t count, uint32_t held, uint8_t *out);
 
 int nt_host_codes_unpack(uint8_t *codes, uint32_t n_codes, uint32_t form, uint32_t start, const uint8_t *data,
                          size_t length);

@@ -18,6 +18,7 @@ from nt_model.learn import LearnSettings, LearnState
 
 ByteArray = NDArray[np.uint8]
 _INT64 = ffi.typeof("int64_t[]")
+_DONE = 0
 
 
 class CoreGateLearner:
@@ -32,7 +33,8 @@ class CoreGateLearner:
         self._lock = lock
         self._chosen = settings
         self._settings = c_settings(settings)
-        self._bound = c_state(self.state)
+        self._rated = self._settings[0]
+        self._learn = array.gates_learning(c_state(self.state), self._settings)
         self._widths = sum(layer.n_neurons for layer in image.layers), image.layers[-1].n_neurons
 
     def step(self, codes: ByteArray, gates: bytes, labels: NDArray[np.int64], rate_q8: int) -> ByteArray:
@@ -42,10 +44,10 @@ class CoreGateLearner:
             raise UsageError("gates and labels do not fit", evidence=f"{len(gates)} bytes, {count} labels")
         present = self.state.codes
         present[:] = codes
-        self._settings[0].rate_q8 = rate_q8
+        self._rated.rate_q8 = rate_q8
         classes = np.ascontiguousarray(labels, np.int64)
         with self._lock:
-            if not self._array.learn_gates(self._bound, self._settings, gates, ffi.from_buffer(_INT64, classes)):
+            if self._learn(gates, ffi.from_buffer(_INT64, classes), count) != _DONE:
                 planes = gate_planes(np.frombuffer(gates, np.uint8).reshape(count, -1), *self._widths)
                 batch = LearnBatch(planes[0], planes[1], classes)
                 self._array.learn(self.state, batch, replace(self._chosen, rate_q8=rate_q8))

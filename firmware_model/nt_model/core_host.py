@@ -307,14 +307,10 @@ class HostArray:
                 self._board = BoardArray(self._image, 0, "wide")
             self._board.learn(state, batch, settings)
 
-    def learn_gates(self, state: Any, settings: Any, gates: bytes, labels: Any) -> bool:
-        """As `learn`, from the gates of samples with `labels`; all as C takes them.
-
-        Returns:
-            False, and nothing is changed, where an error would leave 32 bits.
-        """
-        result = lib.nt_host_gates_learn(self._host, self._options, settings, state, gates, labels, len(labels))
-        return accepted("nt_host_gates_learn", result) != _TOO_WIDE
+    def gates_learning(self, state: Any, settings: Any) -> Callable[[bytes, Any, int], int]:
+        """`learn` from gates, labels and their number as C takes them, bound to `state` and `settings`; it gives 0, and
+        anything else, with nothing changed, where an error would leave 32 bits or memory is short."""
+        return partial(lib.nt_host_gates_learn, self._host, self._options, settings, state)
 
     def learn_nominal(
         self, state: LearnState, events: ByteArray, labels: NDArray[np.int64], settings: LearnSettings

@@ -19,26 +19,30 @@ _FIXED_PART = 16
 
 
 def codes_write_payload(before: ByteArray, after: ByteArray, revision: int, max_payload: int) -> bytes | None:
-    """CODES_WRITE that turns `before` into `after`, both (n_codes,) uint8, at base `revision`."""
+    """CODES_WRITE that turns `before` into `after`, both (n_codes,) uint8, at base `revision`; without data where they
+    are the same."""
     count = len(after)
     out = ffi.new(_BYTES, count + _FIXED_PART)
-    given = (ffi.from_buffer(_BYTES, np.ascontiguousarray(codes, np.uint8)) for codes in (before, after))
-    size = lib.nt_host_codes_write(*given, count, revision, max_payload, out)
+    old = ffi.from_buffer(_BYTES, np.ascontiguousarray(before, np.uint8))
+    new = ffi.from_buffer(_BYTES, np.ascontiguousarray(after, np.uint8))
+    size = lib.nt_host_codes_write(old, new, count, revision, max_payload, out)
     return ffi.buffer(out, size)[:] if size else None
 
 
-def present_payload(head: bytes, slots: Int64Array) -> bytes | None:
-    """PRESENT of `slots` (B,) int64, B >= 1, 0..65535; `head` is its fixed part."""
+def present_payload(head: bytes, slots: Int64Array, held: int) -> bytes | None:
+    """PRESENT of `slots` (B,) int64, B >= 1, of which 0..held-1 exist; `head` is its fixed part."""
     count = len(slots)
     out = ffi.new(_BYTES, 2 * count + _FIXED_PART)
-    size = lib.nt_host_present_write(head, ffi.from_buffer(_INT64, slots), count, out)
+    named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
+    size = lib.nt_host_present_write(head, named, count, held, out)
     return ffi.buffer(out, size)[:] if size else None
 
 
-def learn_payload(step: int, rate_q8: int, slots: Int64Array, labels: Int64Array) -> bytes | None:
-    """LEARN number `step` of a batch: `slots` (B,) int64 and `labels` (B,) int64, all 0..65535."""
+def learn_payload(step: int, rate_q8: int, slots: Int64Array, labels: Int64Array, held: int) -> bytes | None:
+    """LEARN number `step` of a batch: `slots` (B,) int64, of which 0..held-1 exist, and `labels` (B,) int64."""
     count = len(slots)
     out = ffi.new(_BYTES, 4 * count + _FIXED_PART)
-    given = ffi.from_buffer(_INT64, slots), ffi.from_buffer(_INT64, np.ascontiguousarray(labels, np.int64))
-    size = lib.nt_host_learn_write(step, rate_q8, *given, count, out)
+    named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
+    classes = ffi.from_buffer(_INT64, np.ascontiguousarray(labels, np.int64))
+    size = lib.nt_host_learn_write(step, rate_q8, named, classes, count, held, out)
     return ffi.buffer(out, size)[:] if size else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nt_model.core_library import ffi, lib
 
-_BYTES, _WORDS = ffi.typeof("uint8_t[]"), ffi.typeof("uint32_t[]")
+_BYTES = ffi.typeof("uint8_t[]")
 _REQUEST_HEAD = struct.Struct("<BH").pack
 _SEEN = struct.Struct("=BBHII")
 _FRAME_LEAST = 12
@@ -34,19 +34,14 @@ def _wire_bytes(size: int) -> int:
     return size + 10 + (size + 10) // 254 + 3
 
 
-def frames_bytes(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
-    """`frame_bytes` of requests, each message type and payload, numbered from `seq` on."""
+def frames_bytes(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:
+    """`frame_bytes` of requests, each message type and payload, one after the other and numbered from `seq` on."""
     count = len(requests)
     block = b"".join([_REQUEST_HEAD(kind, len(payload)) + payload for kind, payload in requests])
     # A request has 3 bytes before its payload in `block`, and at most 13 and a 254th part more on the wire.
     out = ffi.new(_BYTES, len(block) + len(block) // 254 + 12 * count)
-    ends = ffi.new(_WORDS, count)
-    framed = ffi.buffer(out, lib.nt_host_frames_encode(session, seq, block, count, out, ends))
-    begin, frames = 0, []
-    for end in ffi.unpack(ends, count):
-        frames.append(framed[begin:end])
-        begin = end
-    return frames
+    framed: bytes = ffi.buffer(out, lib.nt_host_frames_encode(session, seq, block, count, out))[:]
+    return framed
 
 
 class FrameCutter(Generic[_Frame]):

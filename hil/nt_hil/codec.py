@@ -49,15 +49,15 @@ def encode_in_python(frame: Frame) -> bytes:
     return b"\0" + cobs.encode(body + crc32c(body).to_bytes(CRC_SIZE, "little")) + b"\0"
 
 
-def encode_all(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
-    """`encode` of requests, each message type and payload, numbered from `seq` on."""
+def encode_all(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:
+    """`encode` of requests, each message type and payload, one after the other and numbered from `seq` on."""
     return frames_bytes(session, seq, requests) if IN_C else encode_all_in_python(session, seq, requests)
 
 
-def encode_all_in_python(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
+def encode_all_in_python(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:
     """`encode_all` without the C core."""
     numbered = enumerate(requests, seq)
-    return [encode_in_python(Frame(session, kind, place & 0xFFFF, payload)) for place, (kind, payload) in numbered]
+    return b"".join([encode_in_python(Frame(session, kind, at & 0xFFFF, payload)) for at, (kind, payload) in numbered])
 
 
 def wire_size(payload_size: int) -> int:

@@ -40,6 +40,7 @@ class Exchange:
         self._hastened: set[int] = set()
         self.answers: list[Frame | None] = [None] * len(requests)
         self.retransmissions = 0
+        self.frames_sent = 0
 
     @property
     def done(self) -> bool:
@@ -58,19 +59,20 @@ class Exchange:
         """When the oldest frame in flight was sent last."""
         return min(self._sent_at[self._oldest : self._next])
 
-    def fill(self, now: float) -> list[bytes]:
+    def fill(self, now: float) -> bytes:
         """New frames that the window has room for."""
         begin, end = self._next, min(len(self._requests), self._oldest + self._window)
         if begin >= end:
-            return []
+            return b""
         self._next = end
+        self.frames_sent += end - begin
         self._sent_at += [now] * (end - begin)
         return encode_all(self._session, (self._first_seq + begin) & 0xFFFF, self._requests[begin:end])
 
     def _in_flight(self, begin: int, end: int) -> list[int]:
         return [index for index in range(begin, end) if self.answers[index] is None]
 
-    def _again(self, indices: list[int], now: float) -> list[bytes]:
+    def _again(self, indices: list[int], now: float) -> bytes:
         frames = []
         for index in indices:
             kind, payload = self._requests[index]
@@ -78,9 +80,10 @@ class Exchange:
             self._sent_at[index] = now
         self._repeated.update(indices)
         self.retransmissions += len(indices)
-        return frames
+        self.frames_sent += len(indices)
+        return b"".join(frames)
 
-    def everything_again(self, now: float) -> list[bytes]:
+    def everything_again(self, now: float) -> bytes:
         """After a time-out: all frames in flight, as nobody knows which got through."""
         self._hastened.clear()
         return self._again(self._in_flight(self._oldest, self._next), now)
@@ -90,12 +93,12 @@ class Exchange:
         index = self._oldest + ((seq - self._first_seq - self._oldest) & 0xFFFF)
         return index if index < self._next and self.answers[index] is None else None
 
-    def on_nak(self, expected: int, now: float) -> list[bytes]:
+    def on_nak(self, expected: int, now: float) -> bytes:
         """Frames from `expected` on, which the device has not executed."""
         index = self._index_of(expected)
-        return [] if index is None else self._again(self._in_flight(index, self._next), now)
+        return b"" if index is None else self._again(self._in_flight(index, self._next), now)
 
-    def on_answer(self, frame: Frame, now: float, measured: Callable[[float], None]) -> list[bytes] | None:
+    def on_answer(self, frame: Frame, now: float, measured: Callable[[float], None]) -> bytes | None:
         """Take in an answer; gives frames to send again (answers that were lost), or None for a repeated answer."""
         index = self._index_of(frame.seq)
         if index is None or (
@@ -109,7 +112,7 @@ class Exchange:
         if index == self._oldest:
             while self._oldest < self._next and self.answers[self._oldest] is not None:
                 self._oldest += 1
-            return []
+            return b""
         lost = [each for each in self._in_flight(self._oldest, index) if each not in self._hastened]
         self._hastened.update(lost)
         return self._again(lost, now)

@@ -154,9 +154,7 @@ class GateResponse(Response):
     """Gates as they came, whose planes are made when somebody looks at them: rule `dmn` does not."""
 
     def __init__(self, gates: bytes, layout: GateLayout, membrane_q8: NDArray[np.int32] | None = None) -> None:
-        # Without `plus` and `minus`, whose values here would hide the properties.
-        for name, value in (("plain", ()), ("membrane_q8", membrane_q8), ("gates", gates), ("_layout", layout)):
-            object.__setattr__(self, name, value)
+        vars(self).update(plain=(), membrane_q8=membrane_q8, gates=gates, _layout=layout)
 
     @cached_property
     def _planes(self) -> tuple[Planes, Planes]:

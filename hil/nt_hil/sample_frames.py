@@ -72,6 +72,18 @@ def record_layout(info: ChipInfo, readout: Readout, n_steps: int) -> RecordLayou
     return layout_of(info.layer_sizes[1:], n_steps, _flags_of(readout))
 
 
+def checked_slots(slots: Int64Array, held: int) -> Int64Array:
+    """`slots` (B,); UsageError unless all are among the `held` that are loaded."""
+    named = slots.tolist()
+    if named and not 0 <= min(named) <= max(named) < held:
+        raise UsageError(
+            "a sample slot is not loaded",
+            evidence=f"slots {min(named)}..{max(named)}, {held} loaded",
+            next_step="call load_samples() first; present() may have taken the slots",
+        )
+    return slots
+
+
 class Presentation:
     """How one read-out of `layout` is asked for and what its answers come to; every step of a loop asks alike."""
 
@@ -88,18 +100,22 @@ class Presentation:
         rest = [m.ResultRequest(offset) for offset in range(room, layout.size, max_payload)]
         self._rest = [Outgoing(request.TYPE, request.pack()) for request in rest]
 
-    def requests(self, slots: Int64Array) -> list[Outgoing]:
-        """Requests that present the loaded `slots` (B,), as many per frame as their answer has room for; a record that
-        is longer than a frame is asked for in parts."""
+    def requests(self, slots: Int64Array, held: int) -> list[Outgoing]:
+        """Requests that present `slots` (B,), as many per frame as their answer has room for; a record that is longer
+        than a frame is asked for in parts.
+
+        Raises:
+            UsageError: a slot is not one of the `held` that are loaded.
+        """
         requests: list[Outgoing] = []
         for begin in range(0, len(slots), self._per_frame):
-            requests.append(self._request(slots[begin : begin + self._per_frame]))
+            part = slots[begin : begin + self._per_frame]
+            payload = present_payload(self._packed_head, part, held) if IN_C else None
+            if payload is None:
+                payload = self.payload_in_python(checked_slots(part, held))
+            requests.append(Outgoing(_PRESENT, payload))
             requests += self._rest
         return requests
-
-    def _request(self, slots: Int64Array) -> Outgoing:
-        payload = present_payload(self._packed_head, slots) if IN_C else None
-        return Outgoing(m.PresentRequest.TYPE, payload or self.payload_in_python(slots))
 
     def payload_in_python(self, slots: Int64Array) -> bytes:
         """Payload of the request for `slots`, without the C core."""
@@ -122,6 +138,7 @@ class Presentation:
         return self.layout.unpack(b"".join(parts))
 
 
+_PRESENT = m.PresentRequest.TYPE
 _WITH_RECORDS: dict[int, type[m.PresentResponse] | type[m.ResultResponse]] = {
     m.PresentResponse.TYPE: m.PresentResponse,
     m.ResultResponse.TYPE: m.ResultResponse,

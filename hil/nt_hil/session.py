@@ -85,7 +85,8 @@ class Session:
         started = self.link.now()
         timer = RetransmissionTimer()
         while True:
-            self._send([wire])
+            self._send(wire)
+            self.counter.frames_sent += 1
             sent = self.link.now()
             while (left := sent + timer.timeout_s - self.link.now()) > 0:
                 for frame in self._receive(min(left, max(0.0, started + self.options.deadline_s - self.link.now()))):
@@ -110,11 +111,9 @@ class Session:
             raise _other_version(frame.payload, response.schema_hash)
         return response if response.nonce == nonce else None
 
-    def _send(self, frames: Sequence[bytes]) -> None:
-        data = b"".join(frames)
+    def _send(self, data: bytes) -> None:
         self.link.write(data)
         self.counter.bytes_sent += len(data)
-        self.counter.frames_sent += len(frames)
 
     def _receive(self, timeout_s: float) -> list[Frame]:
         data = self.link.read(timeout_s)
@@ -141,9 +140,12 @@ class Session:
         self._seq = (self._seq + len(requests)) & 0xFFFF
         # Until all is answered nobody knows what the device has executed, and only HELLO can tell.
         self.broken = True
-        self._drive(run)
+        try:
+            self._drive(run)
+        finally:
+            self.counter.frames_sent += run.frames_sent
+            self.counter.retransmissions += run.retransmissions
         self.broken = False
-        self.counter.retransmissions += run.retransmissions
         answers = [answer for answer in run.answers if answer is not None]
         for answer in answers:
             if answer.type == m.ErrorNotice.TYPE:
@@ -184,7 +186,7 @@ class Session:
     def _take_in(self, run: Exchange, frames: Sequence[Frame], now: float) -> bool:
         """Act on what came; True where an answer was new."""
         progressed = False
-        again: list[bytes] = []
+        again = b""
         for frame in frames:
             if frame.session != self._session:
                 continue

@@ -84,7 +84,7 @@ def test_c_and_python_make_the_same_batch(session: int, seq: int, given_frames: 
     batch = encode_all(session, seq, requests)
     assert batch == encode_all_in_python(session, seq, requests)
     numbered = [Frame(session, kind, (seq + i) & 0xFFFF, payload) for i, (kind, payload) in enumerate(requests)]
-    assert batch == [encode(frame) for frame in numbered]
+    assert batch == b"".join([encode(frame) for frame in numbered])
 
 
 @given(st.lists(st.one_of(frames, st.binary(max_size=12)), max_size=6), st.data(), st.integers(0, 80))

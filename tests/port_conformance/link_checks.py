@@ -116,4 +116,4 @@ def _present_all(bench: Bench, hello: m.HelloResponse, count: int) -> list[Outgo
     readout = Readout(hidden=True, dither=Dither(20, 9), membrane=True)
     flags = m.ReadoutFlag.HIDDEN | m.ReadoutFlag.DITHER | m.ReadoutFlag.MEMBRANE
     layout = RecordLayout(hello.layer_sizes[1:], bench.image.n_steps, flags)
-    return Presentation(layout, readout, hello.max_payload).requests(np.arange(count, dtype=np.int64))
+    return Presentation(layout, readout, hello.max_payload).requests(np.arange(count, dtype=np.int64), count)

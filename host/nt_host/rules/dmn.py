@@ -74,7 +74,8 @@ class DmnSettings:
 
 def rate_q8(settings: DmnSettings, step: int) -> int:
     """Rate of update ``step`` (0 for the first), Q8.8, 1..32767: what the host sends with a step of the device loop."""
-    progress = min(step / max(1, settings.steps - 1), 1.0)
+    last = settings.steps - 1
+    progress = step / last if step < last else float(step > 0)
     share = float(settings.end_share) ** progress
     return max(1, round(settings.rate_code * learn.ONE_Q8 * share))
 
@@ -117,7 +118,7 @@ class DmnRule(IntegerState):
         spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
         present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
         self._learned = self._engine.learn(present, spikes, observation.labels, settings)
-        self._count += 1
+        self.updates += 1
         codes: ByteArray = self._learned.codes.copy()
         return codes
 
@@ -128,7 +129,7 @@ class DmnRule(IntegerState):
             learner = self._learner = self._engine.gate_learner(self._learned, learn_settings(self._settings, 0))
         after = learner.step(codes, gates, labels, rate_q8(self._settings, self.updates))
         self._learned = learner.state
-        self._count += 1
+        self.updates += 1
         return after
 
 
