@@ -98,11 +98,20 @@ class CoreEngine:
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """See `Engine.forward`."""
+        return self._forward(self._run(operating, x, first_step))
+
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        """See `Engine.read_out`."""
+        results = self._run(operating, x, first_step)
+        assert results.membranes is not None
+        return results.counts[0], results.membranes[0, :, self._neurons - self._sizes[-1] :]
+
+    def _run(self, operating: Operating, x: ByteArray, first_step: int) -> Results:
         results = self._room(len(x))
         events = checked_events(self.image, x)
         with self.lock:
             self.array.run([operating], events, first_step, results)
-        return self._forward(results)
+        return results
 
     def forward_nominal(self, codes: ByteArray, x: ByteArray) -> Forward:
         """The ideal chip at `codes`; kernels of boards run it without a silicon model, from the image alone."""

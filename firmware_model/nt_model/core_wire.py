@@ -48,7 +48,7 @@ class FrameCutter(Generic[_Frame]):
     """Cuts reads into frames; pieces longer than `longest` and payloads longer than `max_payload` are none. `make` is
     given session, type, seq and payload of each."""
 
-    def __init__(self, longest: int, max_payload: int, make: Callable[[int, int, int, bytes], _Frame]) -> None:
+    def __init__(self, longest: int, max_payload: int, make: Callable[[tuple[int, int, int, bytes]], _Frame]) -> None:
         self._limits = (longest, max_payload)
         self._make = make
         self._cut = ffi.new("struct nt_host_frames_cut *")
@@ -67,7 +67,7 @@ class FrameCutter(Generic[_Frame]):
         cut, whole, make = self._cut, self._whole, self._make
         lib.nt_host_frames_decode(data, size, *self._limits, self._out, self._seen, cut)
         fields = _SEEN.iter_unpack(self._fields[: cut.frames * _SEEN.size])
-        frames = [make(session, kind, seq, whole[begin:end]) for session, kind, seq, begin, end in fields]
+        frames = [make((session, kind, seq, whole[begin:end])) for session, kind, seq, begin, end in fields]
         return frames, cut.taken, cut.bad
 
 

@@ -43,6 +43,11 @@ class Engine(Protocol):
         """x (B, T, M) uint8 events; first_step: the chip's time-step counter before the first sample."""
         ...
 
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        """What a chip shows of `forward`: spike counts (B, N) uint8, all layers side by side, and the last layer's
+        compared membranes (B, N_out) int32."""
+        ...
+
     def forward_dithered(
         self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
     ) -> Spikes:
@@ -126,6 +131,10 @@ class NumpyEngine:
             tuple(response.compared_q8 for response in responses),
             tuple(response.membrane_q8 for response in responses),
         )
+
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        done = self.forward(operating, x, first_step)
+        return np.concatenate(done.counts, axis=1), done.compared_q8[-1]
 
     def forward_dithered(
         self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from nt_hil import messages as m
 from nt_hil.codec import Frame, encode, encode_all
 
+_RESPONSE_BIT = m.RESPONSE_BIT
+
 
 class Outgoing(NamedTuple):
     """A request to be sent: message type and payload."""
@@ -98,11 +100,35 @@ class Exchange:
         index = self._index_of(expected)
         return b"" if index is None else self._again(self._in_flight(index, self._next), now)
 
+    def take_in_turn(self, frames: Sequence[Frame], now: float, measured: Callable[[float], None]) -> int:
+        """Take in the first of `frames` as long as they answer the oldest requests in turn, as all do on a line without
+        faults; gives how many did. The next one is for `on_answer` or `on_nak`."""
+        answers, oldest = self.answers, self._oldest
+        at = oldest
+        for frame in frames:
+            session, kind, seq, _ = frame
+            if at == self._next or answers[at] is not None or seq != (self._first_seq + at) & 0xFFFF:
+                break
+            if session != self._session or kind != self._requests[at][0] | _RESPONSE_BIT:
+                break
+            answers[at] = frame
+            if at not in self._repeated:
+                measured(now - self._sent_at[at])
+            self._sent_at[at] = inf
+            at += 1
+        self._oldest = at
+        self._pass_answered()
+        return at - oldest
+
+    def _pass_answered(self) -> None:
+        while self._oldest < self._next and self.answers[self._oldest] is not None:
+            self._oldest += 1
+
     def on_answer(self, frame: Frame, now: float, measured: Callable[[float], None]) -> bytes | None:
         """Take in an answer; gives frames to send again (answers that were lost), or None for a repeated answer."""
         index = self._index_of(frame.seq)
         if index is None or (
-            frame.type != self._requests[index].type | m.RESPONSE_BIT and frame.type != m.ErrorNotice.TYPE
+            frame.type != self._requests[index].type | _RESPONSE_BIT and frame.type != m.ErrorNotice.TYPE
         ):
             return None
         self.answers[index] = frame
@@ -110,8 +136,7 @@ class Exchange:
             measured(now - self._sent_at[index])
         self._sent_at[index] = inf
         if index == self._oldest:
-            while self._oldest < self._next and self.answers[self._oldest] is not None:
-                self._oldest += 1
+            self._pass_answered()
             return b""
         lost = [each for each in self._in_flight(self._oldest, index) if each not in self._hastened]
         self._hastened.update(lost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
@@ -74,7 +74,8 @@ class LinkedChip:
             SessionLostError: another host took over, the device loop was running (its state is gone), or the chip
                 boots again and again.
         """
-        self._resync()
+        if self.session.broken:
+            self._recover()
         for _ in range(RESETS_BORNE):
             try:
                 return call()
@@ -117,18 +118,18 @@ class LinkedChip:
             self._write(move)
         self._intended = codes
 
-    def _moves(self, before: ByteArray, after: ByteArray) -> Iterator[ByteArray]:
+    def _moves(self, before: ByteArray, after: ByteArray) -> list[ByteArray]:
         """Codes on the way from `before` to `after`, the latter last, in moves that the slew limit allows."""
         limit = self._info.max_move_code
         if limit == 255:
             goal = after.astype(np.uint8)
-            if before.tobytes() != goal.tobytes():
-                yield goal
-            return
+            return [goal] if before.tobytes() != goal.tobytes() else []
+        moves = []
         present = before.astype(np.int64)
         while (present != after).any():
             present += np.clip(after - present, -limit, limit)
-            yield present.astype(np.uint8)
+            moves.append(present.astype(np.uint8))
+        return moves
 
     def status(self) -> ChipStatus:
         answer = m.StatusResponse.parse(self._ask(m.StatusRequest.TYPE, m.StatusRequest().pack()))

@@ -177,15 +177,18 @@ class Session:
             now = self.link.now()
             if self.counter.bytes_received != received:
                 heard_at = now
-            if frames and self._take_in(run, frames, now):
+            answered = run.take_in_turn(frames, now, self.timer.measured)
+            if answered < len(frames):
+                answered += self._take_in(run, frames[answered:], now)
+            if answered:
                 progress_at = now
                 self.timer.progressed()
             if run.retransmissions != repeated:
                 now = self.link.now()
 
-    def _take_in(self, run: Exchange, frames: Sequence[Frame], now: float) -> bool:
-        """Act on what came; True where an answer was new."""
-        progressed = False
+    def _take_in(self, run: Exchange, frames: Sequence[Frame], now: float) -> int:
+        """Act on what came out of turn; gives how many answers were new."""
+        answered = 0
         again = b""
         for frame in frames:
             if frame.session != self._session:
@@ -195,11 +198,11 @@ class Session:
                 continue
             resend = run.on_answer(frame, now, self.timer.measured)
             if resend is not None:
-                progressed = True
+                answered += 1
                 again += resend
         if again:
             self._send(again)
-        return progressed
+        return answered
 
     def _silence(self, waited_for: str, seconds: float, received: int | None = None) -> NtError:
         count = self.counter.bytes_received if received is None else received

@@ -17,6 +17,7 @@ from nt_hil.codec import (
     encode_all,
     encode_all_in_python,
     encode_in_python,
+    made_frame,
     parse,
     wire_size,
 )
@@ -41,7 +42,7 @@ plain = st.lists(pieces, max_size=8).map(b"".join)
 
 def in_c(piece: bytes) -> Frame | None:
     """What the C core makes of the bytes between two delimiters."""
-    return next(iter(FrameCutter(wire_size(65535), 65535, Frame).cut(piece + b"\0")[0]), None)
+    return next(iter(FrameCutter(wire_size(65535), 65535, made_frame).cut(piece + b"\0")[0]), None)
 
 
 @given(plain)
@@ -74,7 +75,7 @@ def test_c_and_python_stuff_alike(payload: bytes) -> None:
 @settings(deadline=None)
 def test_c_and_python_refuse_alike(noise: bytes) -> None:
     limits = wire_size(65535), 65535
-    assert FrameCutter(*limits, Frame).cut(noise) == PythonCutter(*limits).cut(noise)
+    assert FrameCutter(*limits, made_frame).cut(noise) == PythonCutter(*limits).cut(noise)
 
 
 @given(st.integers(0, 255), st.integers(0, 65535), st.lists(frames, max_size=6))
@@ -118,7 +119,7 @@ def test_c_and_python_judge_a_spoiled_frame_alike(frame: Frame, place: int, chan
     piece[place % len(piece)] ^= change
     limits = wire_size(65535), 65535
     noise = bytes(piece) + b"\0"
-    assert FrameCutter(*limits, Frame).cut(noise) == PythonCutter(*limits).cut(noise)
+    assert FrameCutter(*limits, made_frame).cut(noise) == PythonCutter(*limits).cut(noise)
 
 
 @pytest.mark.parametrize("spoiled", [b"\x05\x01", b"\x02\x00\x01", b"\xff" + b"a" * 10, b"\x09" * 300])

@@ -181,8 +181,8 @@ class SimChip:
     def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
         """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
         step, of x (B, T, M)."""
-        done = self.engine.forward(self._point(self.bank.codes), x, self.steps_done)
-        return np.concatenate(done.counts, axis=1)[None], done.compared_q8[-1]
+        counts, compared_q8 = self.engine.read_out(self._point(self.bank.codes), x, self.steps_done)
+        return counts[None], compared_q8
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""
