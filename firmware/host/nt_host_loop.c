@@ -185,6 +185,18 @@ static size_t piece_serve(struct nt_host_loop *loop, const uint8_t *piece, size_
                                 out);
 }
 
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step)
+{
+    loop->session = session;
+    loop->expected = expected;
+    loop->room = room;
+    loop->revision = revision;
+    loop->learning_step = learning_step;
+    loop->fresh = fresh;
+    loop->first_step = first_step;
+}
+
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity)
 {
     size_t at = 0;

@@ -48,4 +48,8 @@ struct nt_host_loop {
    of bytes taken. What was not taken has changed nothing. */
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity);
 
+/* Sets what changes from call to call. */
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "nt_bytes.h"
 #include "nt_host_codes.h"
+#include "nt_host_frames.h"
 #include "nt_messages.h"
 
 #define WHOLE (NT_CHUNK_FIRST | NT_CHUNK_LAST)
@@ -44,6 +45,27 @@ size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t
     out[NT_PRESENT_REQ_READOUT_AT] |= NT_READOUT_RANGE;
     nt_u16_store(named + 2, (uint16_t)count);
     return NT_PRESENT_REQ_SIZE + 4;
+}
+
+static size_t head_write(uint8_t type, size_t size, uint8_t *out)
+{
+    out[0] = type;
+    nt_u16_store(out + 1, (uint16_t)size);
+    return NT_HOST_REQUEST_HEAD + size;
+}
+
+size_t nt_host_step_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
+                          size_t max_payload, const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                          uint8_t *out)
+{
+    uint8_t *at = out;
+    size_t written = nt_host_codes_write(before, after, n_codes, revision, max_payload, at + NT_HOST_REQUEST_HEAD);
+    if (written > NT_CODES_WRITE_REQ_SIZE)
+        at += head_write(NT_TYPE_CODES_WRITE_REQ, written, at);
+    size_t shown = nt_host_present_write(head, slots, count, held, at + NT_HOST_REQUEST_HEAD);
+    if (written == 0 || shown == 0)
+        return 0;
+    return (size_t)(at - out) + head_write(NT_TYPE_PRESENT_REQ, shown, at);
 }
 
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,

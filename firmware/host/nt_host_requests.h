@@ -15,6 +15,12 @@ size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t
 size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
                              uint8_t *out);
 
+/* A step of the host loop, as nt_host_frames_encode takes it: CODES_WRITE, left out where no code changes, and PRESENT.
+   `out` has room for both. The bytes of both. */
+size_t nt_host_step_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
+                          size_t max_payload, const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                          uint8_t *out);
+
 /* LEARN of a whole batch; `out` has room for its fixed part and all pairs of slot and label. */
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
                            uint32_t count, uint32_t held, uint8_t *out);

@@ -136,6 +136,8 @@ struct nt_host_loop {
     uint8_t is_learning; struct nt_learn_settings settings; struct nt_learn_state state; uint32_t learning_step;
     uint32_t revision; uint32_t fresh; uint64_t first_step;
     uint32_t answers; uint32_t ends[256]; const uint8_t *records; uint32_t record_bytes; ...; };
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step);
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity);
 
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
@@ -158,6 +160,9 @@ size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t
                            size_t max_payload, uint8_t *out);
 size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
                              uint8_t *out);
+size_t nt_host_step_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
+                          size_t max_payload, const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                          uint8_t *out);
 size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
                            uint32_t count, uint32_t held, uint8_t *out);
 

@@ -50,9 +50,16 @@ class CoreLoop:
         """
         loop = self._loop
         self._bind(state, tables)
-        loop.session, loop.expected, loop.room = state.session, state.expected, state.room
-        loop.revision, loop.learning_step = state.revision, state.learning_step
-        loop.fresh, loop.first_step = state.fresh, state.steps_done % 2**64
+        lib.nt_host_loop_place(
+            loop,
+            state.session,
+            state.expected,
+            state.room,
+            state.revision,
+            state.learning_step,
+            state.fresh,
+            state.steps_done % 2**64,
+        )
         with self._engine.lock:
             taken = lib.nt_host_loop_serve(loop, data, len(data), self._out, len(self._out))
             records = ffi.buffer(loop.records, loop.record_bytes)[:] if loop.record_bytes else None

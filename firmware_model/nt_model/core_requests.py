@@ -38,6 +38,21 @@ def present_payload(head: bytes, slots: Int64Array, held: int) -> bytes | None:
     return ffi.buffer(out, size)[:] if size else None
 
 
+def step_block(
+    codes: tuple[ByteArray, ByteArray, int], max_payload: int, head: bytes, slots: Int64Array, held: int
+) -> bytes | None:
+    """A step of the host loop as `core_wire.block_frames` takes it: CODES_WRITE, left out where no code changes, and
+    PRESENT. `codes` are those before and after, and the base revision; the rest as `present_payload`."""
+    before, after, revision = codes
+    n_codes, count = len(after), len(slots)
+    out = ffi.new(_BYTES, n_codes + 2 * count + 3 * _FIXED_PART)
+    old = ffi.from_buffer(_BYTES, np.ascontiguousarray(before, np.uint8))
+    new = ffi.from_buffer(_BYTES, np.ascontiguousarray(after, np.uint8))
+    named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
+    size = lib.nt_host_step_write(old, new, n_codes, revision, max_payload, head, named, count, held, out)
+    return ffi.buffer(out, size)[:] if size else None
+
+
 def learn_payload(step: int, rate_q8: int, slots: Int64Array, labels: Int64Array, held: int) -> bytes | None:
     """LEARN number `step` of a batch: `slots` (B,) int64, of which 0..held-1 exist, and `labels` (B,) int64."""
     count = len(slots)

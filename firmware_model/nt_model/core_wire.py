@@ -36,8 +36,12 @@ def _wire_bytes(size: int) -> int:
 
 def frames_bytes(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:
     """`frame_bytes` of requests, each message type and payload, one after the other and numbered from `seq` on."""
-    count = len(requests)
     block = b"".join([_REQUEST_HEAD(kind, len(payload)) + payload for kind, payload in requests])
+    return block_frames(session, seq, block, len(requests))
+
+
+def block_frames(session: int, seq: int, block: bytes, count: int) -> bytes:
+    """`frames_bytes` of `count` requests in a block: of each its type u8, size of its payload u16, and payload."""
     # A request has 3 bytes before its payload in `block`, and at most 13 and a 254th part more on the wire.
     out = ffi.new(_BYTES, len(block) + len(block) // 254 + 12 * count)
     framed: bytes = ffi.buffer(out, lib.nt_host_frames_encode(session, seq, block, count, out))[:]

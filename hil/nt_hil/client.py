@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nt_hil import messages as m
 from nt_hil.chip import ByteArray, ChipInfo, LearnBatch, Readout, Response, Shot
 from nt_hil.codec import Frame
-from nt_hil.exchange import Outgoing
+from nt_hil.exchange import Outgoing, RequestBlock
 from nt_hil.learn_state_frames import joined_state, state_requests
 from nt_hil.linked_chip import LinkedChip
 from nt_hil.messages import ChunkFlag
@@ -102,16 +102,33 @@ class ChipClient(LinkedChip):
 
     def write_and_present(self, codes: ByteArray, slots: Int64Array, readout: Readout) -> Response:
         asked = self._presentation(readout, None)
-        requests = asked.requests(slots, self._loaded)
-        return asked.response(self._through_resets(lambda: self._written_first(codes, requests)))
+        return asked.response(self._through_resets(lambda: self._written_first(codes, slots, asked)))
 
-    def _written_first(self, codes: ByteArray, requests: list[Outgoing]) -> list[Frame]:
-        """Answers to `requests`, which are sent in one exchange with the writes that bring the chip to `codes`."""
+    def _written_first(self, codes: ByteArray, slots: Int64Array, asked: Presentation) -> list[Frame]:
+        """Answers to what is asked of `slots`, sent in one exchange with the writes that bring the chip to `codes`."""
         before = self._read_all()[0] if self._codes is None else self._codes
+        if self._info.max_move_code == 255:
+            goal = codes.astype(np.uint8)
+            block = asked.after_write(before, goal, self._revision, slots, self._loaded)
+            if block is not None:
+                return self._answers_after(before, goal, block)
+        requests = asked.requests(slots, self._loaded)
         writes, after, revision = self._writes(before, codes, self._revision)
         answers = self._settled(writes + requests, writes, after, revision)
         self._intended = after
         return answers[len(writes) :]
+
+    def _answers_after(self, before: ByteArray, goal: ByteArray, block: RequestBlock) -> list[Frame]:
+        """Answers to the requests of a block but for its write, if any."""
+        self._codes = None
+        answers = self.session.exchange(block)
+        if len(block.types) == 1:
+            self._codes = self._intended = before
+            return answers
+        self._codes = self._intended = goal
+        self._revision = (self._revision + 1) & 0xFFFFFFFF
+        self.session.counter.code_bytes_written += block.first_size
+        return answers[1:]
 
     def _writes(self, before: ByteArray, goal: ByteArray, revision: int) -> tuple[list[Outgoing], ByteArray, int]:
         """Writes that lead from `before`, at `revision`, to `goal`; codes and revision after them."""

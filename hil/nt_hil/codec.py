@@ -18,13 +18,14 @@ from nt_model.crc import crc32c
 from nt_model.errors import EnvironmentMissingError
 
 try:
-    from nt_model.core_wire import FrameCutter, frame_bytes, frames_bytes
+    from nt_model.core_wire import FrameCutter, block_frames, frame_bytes, frames_bytes
 
     IN_C = True
 except EnvironmentMissingError:
     IN_C = False
 
 HEADER = struct.Struct("<BBHH")
+REQUEST_HEAD = struct.Struct("<BH")
 CRC_SIZE = 4
 OVERHEAD = HEADER.size + CRC_SIZE
 MAX_PAYLOAD = 65535
@@ -53,6 +54,21 @@ def encode_in_python(frame: Frame) -> bytes:
 def encode_all(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:
     """`encode` of requests, each message type and payload, one after the other and numbered from `seq` on."""
     return frames_bytes(session, seq, requests) if IN_C else encode_all_in_python(session, seq, requests)
+
+
+def encode_block(session: int, seq: int, block: bytes, count: int) -> bytes:
+    """`encode_all` of `count` requests in a block: of each its type u8, size of its payload u16, and payload."""
+    return block_frames(session, seq, block, count) if IN_C else encode_all_in_python(session, seq, requests_of(block))
+
+
+def requests_of(block: bytes) -> list[tuple[int, bytes]]:
+    """Message types and payloads of a block."""
+    requests, at = [], 0
+    while at < len(block):
+        kind, size = REQUEST_HEAD.unpack_from(block, at)
+        at += REQUEST_HEAD.size + size
+        requests.append((kind, block[at - size : at]))
+    return requests
 
 
 def encode_all_in_python(session: int, seq: int, requests: Sequence[tuple[int, bytes]]) -> bytes:

@@ -7,11 +7,12 @@ retransmission time-out. The device executes in order and caches its answers, so
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from nt_hil import messages as m
-from nt_hil.codec import Frame, encode, encode_all
+from nt_hil.codec import Frame, encode, encode_all, encode_block, requests_of
 
 _RESPONSE_BIT = m.RESPONSE_BIT
 
@@ -23,6 +24,36 @@ class Outgoing(NamedTuple):
     payload: bytes
 
 
+class RequestBlock(Sequence[Outgoing]):
+    """A few requests of `types` made in C as one block, see `codec.encode_block`; taken apart only where a frame is to
+    be sent alone."""
+
+    def __init__(self, types: tuple[int, ...], data: bytes) -> None:
+        self.types = types
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    @property
+    def first_size(self) -> int:
+        """Bytes of the first payload."""
+        return self.data[1] | self.data[2] << 8
+
+    @overload
+    def __getitem__(self, index: int) -> Outgoing: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Outgoing]: ...
+
+    def __getitem__(self, index: int | slice) -> Outgoing | list[Outgoing]:
+        return self._parts[index]
+
+    @cached_property
+    def _parts(self) -> list[Outgoing]:
+        return [Outgoing(*request) for request in requests_of(self.data)]
+
+
 class Exchange:
     """State of one exchange; knows frames, sequence numbers and time, but neither links nor deadlines.
 
@@ -32,6 +63,8 @@ class Exchange:
 
     def __init__(self, requests: Sequence[Outgoing], session: int, first_seq: int, window: int) -> None:
         self._requests = requests
+        self._block = requests.data if isinstance(requests, RequestBlock) and len(requests.types) <= window else None
+        self._types = requests.types if isinstance(requests, RequestBlock) else [kind for kind, _ in requests]
         self._session = session
         self._first_seq = first_seq
         self._window = window
@@ -46,16 +79,16 @@ class Exchange:
 
     @property
     def done(self) -> bool:
-        return self._oldest == len(self._requests)
+        return self._oldest == len(self._types)
 
     @property
     def waiting_for(self) -> str:
         """The oldest request without an answer, for error messages."""
         if self._oldest == self._next:
             return "nothing"
-        kind = self._requests[self._oldest].type
+        kind = self._types[self._oldest]
         name = m.MESSAGE_NAMES.get(kind, f"message 0x{kind:02x}")
-        return f"{name} ({self._oldest + 1} of {len(self._requests)})"
+        return f"{name} ({self._oldest + 1} of {len(self._types)})"
 
     def oldest_sent_at(self) -> float:
         """When the oldest frame in flight was sent last."""
@@ -63,12 +96,14 @@ class Exchange:
 
     def fill(self, now: float) -> bytes:
         """New frames that the window has room for."""
-        begin, end = self._next, min(len(self._requests), self._oldest + self._window)
+        begin, end = self._next, min(len(self._types), self._oldest + self._window)
         if begin >= end:
             return b""
         self._next = end
         self.frames_sent += end - begin
         self._sent_at += [now] * (end - begin)
+        if self._block is not None:
+            return encode_block(self._session, self._first_seq, self._block, end)
         return encode_all(self._session, (self._first_seq + begin) & 0xFFFF, self._requests[begin:end])
 
     def _in_flight(self, begin: int, end: int) -> list[int]:
@@ -109,7 +144,7 @@ class Exchange:
             session, kind, seq, _ = frame
             if at == self._next or answers[at] is not None or seq != (self._first_seq + at) & 0xFFFF:
                 break
-            if session != self._session or kind != self._requests[at][0] | _RESPONSE_BIT:
+            if session != self._session or kind != self._types[at] | _RESPONSE_BIT:
                 break
             answers[at] = frame
             if at not in self._repeated:
@@ -127,9 +162,7 @@ class Exchange:
     def on_answer(self, frame: Frame, now: float, measured: Callable[[float], None]) -> bytes | None:
         """Take in an answer; gives frames to send again (answers that were lost), or None for a repeated answer."""
         index = self._index_of(frame.seq)
-        if index is None or (
-            frame.type != self._requests[index].type | _RESPONSE_BIT and frame.type != m.ErrorNotice.TYPE
-        ):
+        if index is None or (frame.type != self._types[index] | _RESPONSE_BIT and frame.type != m.ErrorNotice.TYPE):
             return None
         self.answers[index] = frame
         if index not in self._repeated:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from nt_hil import messages as m
 from nt_hil.chip import ByteArray, ChipInfo, Readout, Response
 from nt_hil.codec import Frame
-from nt_hil.exchange import Outgoing
+from nt_hil.exchange import Outgoing, RequestBlock
 from nt_hil.messages import Packing, ReadoutFlag
 from nt_hil.payload import check_size
 from nt_hil.records import RecordLayout, layout_of
 from nt_model.errors import EnvironmentMissingError, UsageError
 
 try:
-    from nt_model.core_requests import present_payload
+    from nt_model.core_requests import present_payload, step_block
 
     IN_C = True
 except EnvironmentMissingError:
@@ -94,6 +94,7 @@ class Presentation:
         hidden, output = (dither.hidden_code, dither.output_code) if dither else (0, 0)
         self._head = m.PresentRequest(layout.n_steps, _flags_of(readout), hidden, output, ())
         self._packed_head = self._head.pack()
+        self._max_payload = max_payload
         room = max_payload - m.PresentResponse.HEAD_SIZE
         by_request = (max_payload - m.PresentRequest.HEAD_SIZE) // 2
         self._per_frame = max(1, min(room // layout.size, by_request))
@@ -117,6 +118,18 @@ class Presentation:
             requests += self._rest
         return requests
 
+    def after_write(
+        self, before: ByteArray, after: ByteArray, revision: int, slots: Int64Array, held: int
+    ) -> RequestBlock | None:
+        """The write that turns codes `before`, at `revision`, into `after`, if any, and the request for `slots`, where
+        one of each can carry it: None where not, and where a slot is not loaded."""
+        if not IN_C or self._rest or not 0 < len(slots) <= self._per_frame:
+            return None
+        block = step_block((before, after, revision), self._max_payload, self._packed_head, slots, held)
+        if block is None:
+            return None
+        return RequestBlock(_PRESENT_ALONE if block[0] == _PRESENT else _WRITE_AND_PRESENT, block)
+
     def payload_in_python(self, slots: Int64Array) -> bytes:
         """Payload of the request for `slots`, without the C core."""
         flags = self._head.readout
@@ -139,6 +152,7 @@ class Presentation:
 
 
 _PRESENT = m.PresentRequest.TYPE
+_PRESENT_ALONE, _WRITE_AND_PRESENT = (_PRESENT,), (m.CodesWriteRequest.TYPE, _PRESENT)
 _WITH_RECORDS: dict[int, type[m.PresentResponse] | type[m.ResultResponse]] = {
     m.PresentResponse.TYPE: m.PresentResponse,
     m.ResultResponse.TYPE: m.ResultResponse,

@@ -40,13 +40,14 @@ class LoopServer:
         if core is None or tables is None:
             return 0, []
         bank, learner = chip.bank, chip.learner
+        fresh = chip.fresh_samples
         state = LoopState(
             session,
             expected,
             room,
             bank.revision,
             bank.codes,
-            chip.fresh_samples,
+            fresh,
             chip.steps_done,
             learner.state,
             learner.settings,
@@ -54,7 +55,7 @@ class LoopServer:
         )
         taken, answers, records = core.serve(state, tables, data)
         if answers:
-            chip.take_served(state, records)
+            chip.take_served(state, fresh - state.fresh, records)
         return taken, answers
 
     def _made(self) -> CoreLoop | None:

@@ -42,7 +42,8 @@ class OperatingPoints:
 
     def known_tables(self, conditions: Conditions) -> GainTables | None:
         """What `tables` gives, where it was asked for under the same conditions before."""
-        self._under(conditions)
+        if conditions is not self._conditions:
+            self._under(conditions)
         return self._tables
 
     def tables(self, conditions: Conditions) -> GainTables:

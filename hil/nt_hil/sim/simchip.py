@@ -138,10 +138,10 @@ class SimChip:
         """Operating points at all codes under the present conditions, where something has needed them before."""
         return self._points.known_tables(self._conditions())
 
-    def take_served(self, state: LoopState, records: bytes | None) -> None:
-        """What frames came to that were served elsewhere; `records` of the last PRESENT among them. Codes and state of
-        the device loop were written into."""
-        self.samples_presented += self.fresh_samples - state.fresh
+    def take_served(self, state: LoopState, samples: int, records: bytes | None) -> None:
+        """What frames came to that were served elsewhere and presented `samples`; `records` of the last PRESENT among
+        them. Codes and state of the device loop were written into."""
+        self.samples_presented += samples
         self.steps_done = state.steps_done
         if state.revision != self.bank.revision:
             self.bank.stand_at(state.revision)

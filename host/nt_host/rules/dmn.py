@@ -11,6 +11,7 @@ Q8.8 here, once, and handed to the device with each step, so no exponential runs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,12 @@ def rate_q8(settings: DmnSettings, step: int) -> int:
     return max(1, round(settings.rate_code * learn.ONE_Q8 * share))
 
 
+@lru_cache(maxsize=16)
+def _rates_q8(settings: DmnSettings) -> tuple[int, ...]:
+    """Rates of all updates that the rate is planned for, and of any later one."""
+    return tuple(rate_q8(settings, step) for step in range(settings.steps + 1))
+
+
 def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:
     """The device's settings for update ``step``."""
     return learn.LearnSettings(
@@ -103,6 +110,7 @@ class DmnRule(IntegerState):
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
         self._learner: GateLearner | None = None
+        self._rates = _rates_q8(settings)
         super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
@@ -127,7 +135,7 @@ class DmnRule(IntegerState):
         learner = self._learner
         if learner is None or learner.state is not self._learned:
             learner = self._learner = self._engine.gate_learner(self._learned, learn_settings(self._settings, 0))
-        after = learner.step(codes, gates, labels, rate_q8(self._settings, self.updates))
+        after = learner.step(codes, gates, labels, self._rates[min(self.updates, len(self._rates) - 1)])
         self._learned = learner.state
         self.updates += 1
         return after
