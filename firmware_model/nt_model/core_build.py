@@ -50,6 +50,7 @@ HOST_UNITS = (
     "nt_host_parallel",
     "nt_host_point",
     "nt_host_prepare",
+    "nt_host_readout",
     "nt_host_requests",
     "nt_host_run",
     "nt_host_sse2",
@@ -130,7 +131,7 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
 
 struct nt_host_loop {
     struct nt_host *host; const struct nt_host_options *options;
-    struct nt_host_point *const *points; const uint16_t *const *tables;
+    struct nt_host_point *const *points; const uint16_t *const *tables; const struct nt_host_point *plain;
     const uint8_t *events; const uint8_t *ready; uint32_t n_slots; uint32_t held; uint32_t steps; uint32_t n_classes;
     uint32_t max_payload; uint32_t room; uint16_t expected; uint8_t session;
     uint8_t is_learning; struct nt_learn_settings settings; struct nt_learn_state state; uint32_t learning_step;

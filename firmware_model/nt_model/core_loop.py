@@ -11,7 +11,7 @@ from nt_model.core_library import ffi, lib
 from nt_model.core_values import c_setting, c_state
 from nt_model.learn import LearnSettings, LearnState
 from nt_model.loop_state import LoopState, SlotBank
-from nt_model.operating import GainTables
+from nt_model.operating import GainTables, Operating
 
 ByteArray = NDArray[np.uint8]
 
@@ -36,20 +36,25 @@ class CoreLoop:
         self._out = ffi.new("uint8_t[]", window * (max_payload + max_payload // 254 + 16))
         self._whole = ffi.buffer(self._out)
         self._ends = ffi.addressof(self._loop[0], "ends")
-        self._tables: GainTables | None = None
+        self._gains: GainTables | Operating | None = None
         self._codes: ByteArray | None = None
         self._learning: LearnState | None = None
         self._settings: LearnSettings | None = None
         array.attach(self._loop)
 
-    def serve(self, state: LoopState, tables: GainTables, data: bytes) -> tuple[int, list[bytes], bytes | None]:
+    def serve(
+        self, state: LoopState, gains: GainTables | Operating, data: bytes
+    ) -> tuple[int, list[bytes], bytes | None]:
         """Take frames off `data` as long as they are the loop's, and bring `state` up to date.
+
+        Args:
+            gains: of the die at all codes; or at those of `state`, and then nothing but plain read-outs is served.
 
         Returns:
             Bytes taken, the answers in turn, and the records of the last PRESENT, None without one.
         """
         loop = self._loop
-        self._bind(state, tables)
+        self._bind(state, gains)
         lib.nt_host_loop_place(
             loop,
             state.session,
@@ -76,12 +81,15 @@ class CoreLoop:
             begin = end
         return taken, answers, records
 
-    def _bind(self, state: LoopState, tables: GainTables) -> None:
+    def _bind(self, state: LoopState, gains: GainTables | Operating) -> None:
         """Let the loop work on the arrays of `state`; they are mostly those of the last call."""
         loop, learning = self._loop, state.learning
-        if tables is not self._tables:
-            self._tables = tables
-            loop.points, loop.tables = self._array.coded(tables)
+        if gains is not self._gains:
+            self._gains = gains
+            if isinstance(gains, Operating):
+                loop.plain, loop.tables = self._array.point(gains), ffi.NULL
+            else:
+                loop.points, loop.tables = self._array.coded(gains)
         if state.codes is not self._codes:
             self._codes = state.codes
             loop.state.codes = ffi.from_buffer("uint8_t[]", state.codes, require_writable=True)

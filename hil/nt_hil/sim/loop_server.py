@@ -14,7 +14,7 @@ from nt_model.core_host import HostArray
 from nt_model.core_loop import CoreLoop
 from nt_model.loop_state import LoopState
 
-_NEEDED = Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.DEVICE_LOOP
+_NEEDED = Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.MEMBRANE | Capability.DEVICE_LOOP
 _FRAMES_AHEAD = 8
 
 
@@ -34,10 +34,9 @@ class LoopServer:
             Bytes taken, and the answers with at most `room` bytes of payload, in turn.
         """
         chip = self._chip
-        # Before a loop has begun, nobody needs the gains at all codes, which take longer than opening the chip.
-        tables = None if chip.bank.corrects or not self._is_able else chip.known_tables()
-        core = None if tables is None else self._core or self._made()
-        if core is None or tables is None:
+        gains = None if chip.bank.corrects or not self._is_able else chip.known_gains()
+        core = None if gains is None else self._core or self._made()
+        if core is None or gains is None:
             return 0, []
         bank, learner = chip.bank, chip.learner
         fresh = chip.fresh_samples
@@ -53,7 +52,7 @@ class LoopServer:
             learner.settings,
             learner.step,
         )
-        taken, answers, records = core.serve(state, tables, data)
+        taken, answers, records = core.serve(state, gains, data)
         if answers:
             chip.take_served(state, fresh - state.fresh, records)
         return taken, answers

@@ -134,9 +134,10 @@ class SimChip:
         """Samples until the drift steps."""
         return EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
 
-    def known_tables(self) -> GainTables | None:
-        """Operating points at all codes under the present conditions, where something has needed them before."""
-        return self._points.known_tables(self._conditions())
+    def known_gains(self) -> GainTables | Operating | None:
+        """Operating points at all codes under the present conditions, or that at its codes, where something has needed
+        them before; for a chip without corrections."""
+        return self._points.known(self.bank.codes, self._conditions())
 
     def take_served(self, state: LoopState, samples: int, records: bytes | None) -> None:
         """What frames came to that were served elsewhere and presented `samples`; `records` of the last PRESENT among
