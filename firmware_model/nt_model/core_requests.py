@@ -42,12 +42,12 @@ def step_block(
     codes: tuple[ByteArray, ByteArray, int], max_payload: int, head: bytes, slots: Int64Array, held: int
 ) -> bytes | None:
     """A step of the host loop as `core_wire.block_frames` takes it: CODES_WRITE, left out where no code changes, and
-    PRESENT. `codes` are those before and after, and the base revision; the rest as `present_payload`."""
+    PRESENT. `codes` are those before and after, in one piece each, and the base revision; the rest as
+    `present_payload`."""
     before, after, revision = codes
     n_codes, count = len(after), len(slots)
     out = ffi.new(_BYTES, n_codes + 2 * count + 3 * _FIXED_PART)
-    old = ffi.from_buffer(_BYTES, np.ascontiguousarray(before, np.uint8))
-    new = ffi.from_buffer(_BYTES, np.ascontiguousarray(after, np.uint8))
+    old, new = ffi.from_buffer(_BYTES, before), ffi.from_buffer(_BYTES, after)
     named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
     size = lib.nt_host_step_write(old, new, n_codes, revision, max_payload, head, named, count, held, out)
     return ffi.buffer(out, size)[:] if size else None

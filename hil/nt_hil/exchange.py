@@ -73,13 +73,14 @@ class Exchange:
         self._sent_at: list[float] = []
         self._repeated: set[int] = set()
         self._hastened: set[int] = set()
-        self.answers: list[Frame | None] = [None] * len(requests)
+        self.count = len(self._types)
+        self.answers: list[Frame | None] = [None] * self.count
         self.retransmissions = 0
         self.frames_sent = 0
 
     @property
     def done(self) -> bool:
-        return self._oldest == len(self._types)
+        return self._oldest == self.count
 
     @property
     def waiting_for(self) -> str:
@@ -88,7 +89,7 @@ class Exchange:
             return "nothing"
         kind = self._types[self._oldest]
         name = m.MESSAGE_NAMES.get(kind, f"message 0x{kind:02x}")
-        return f"{name} ({self._oldest + 1} of {len(self._types)})"
+        return f"{name} ({self._oldest + 1} of {self.count})"
 
     def oldest_sent_at(self) -> float:
         """When the oldest frame in flight was sent last."""
@@ -96,7 +97,7 @@ class Exchange:
 
     def fill(self, now: float) -> bytes:
         """New frames that the window has room for."""
-        begin, end = self._next, min(len(self._types), self._oldest + self._window)
+        begin, end = self._next, min(self.count, self._oldest + self._window)
         if begin >= end:
             return b""
         self._next = end

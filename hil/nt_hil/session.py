@@ -137,7 +137,7 @@ class Session:
                 first refusal is the one raised.
         """
         run = Exchange(requests, self._session, self._seq, self._window)
-        self._seq = (self._seq + len(requests)) & 0xFFFF
+        self._seq = (self._seq + run.count) & 0xFFFF
         # Until all is answered nobody knows what the device has executed, and only HELLO can tell.
         self.broken = True
         try:
@@ -155,13 +155,11 @@ class Session:
     def _drive(self, run: Exchange) -> None:
         now = progress_at = heard_at = self.link.now()
         bytes_before = self.counter.bytes_received
-        while True:
+        while not run.done:
             fresh = run.fill(now)
             if fresh:
                 self._send(fresh)
                 now = self.link.now()
-            if run.done:
-                return
             silence_s = now - progress_at
             if silence_s >= self.options.deadline_s:
                 raise self._silence(run.waiting_for, silence_s, self.counter.bytes_received - bytes_before)

@@ -18,7 +18,7 @@ from nt_host.power.budget import BudgetedChip
 from nt_host.power.silent import ActivityWatch
 from nt_host.rules import Observation, ProbingRule, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
-from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rate_q8
+from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rates_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT, Image
@@ -156,7 +156,7 @@ class DeviceStepper:
 
     def __init__(self, chip: Chip, settings: DmnSettings) -> None:
         self._chip = chip
-        self._settings = settings
+        self._rates = rates_q8(settings)
         self._queue: list[LearnBatch] = []
         chip.learn_start(learn_settings(settings, 0))
 
@@ -166,7 +166,8 @@ class DeviceStepper:
         return self._chip.read_codes()[0]
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
-        self._queue.append(LearnBatch(deck.loaded_slots(rows), labels, rate_q8(self._settings, step)))
+        rate = self._rates[min(step, len(self._rates) - 1)]
+        self._queue.append(LearnBatch(deck.loaded_slots(rows), labels, rate))
         # Steps need no answer of the host's, so they travel together; slots that are loaded anew each time cannot wait.
         if not deck.resident or len(self._queue) >= QUEUED_STEPS:
             self.settle()

@@ -82,7 +82,7 @@ def rate_q8(settings: DmnSettings, step: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def _rates_q8(settings: DmnSettings) -> tuple[int, ...]:
+def rates_q8(settings: DmnSettings) -> tuple[int, ...]:
     """Rates of all updates that the rate is planned for, and of any later one."""
     return tuple(rate_q8(settings, step) for step in range(settings.steps + 1))
 
@@ -110,7 +110,7 @@ class DmnRule(IntegerState):
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
         self._learner: GateLearner | None = None
-        self._rates = _rates_q8(settings)
+        self._rates = rates_q8(settings)
         super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
