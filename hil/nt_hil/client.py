@@ -102,7 +102,7 @@ class ChipClient(LinkedChip):
 
     def write_and_present(self, codes: ByteArray, slots: Int64Array, readout: Readout) -> Response:
         asked = self._presentation(readout, None)
-        return asked.response(self._through_resets(lambda: self._written_first(codes, slots, asked)))
+        return asked.response(self._through_resets(self._written_first, codes, slots, asked))
 
     def _written_first(self, codes: ByteArray, slots: Int64Array, asked: Presentation) -> list[Frame]:
         """Answers to what is asked of `slots`, sent in one exchange with the writes that bring the chip to `codes`."""

@@ -15,6 +15,7 @@ from nt_hil import messages as m
 from nt_hil.codec import Frame, encode, encode_all, encode_block, requests_of
 
 _RESPONSE_BIT = m.RESPONSE_BIT
+_NONE: frozenset[int] = frozenset()
 
 
 class Outgoing(NamedTuple):
@@ -71,8 +72,8 @@ class Exchange:
         self._oldest = 0
         self._next = 0
         self._sent_at: list[float] = []
-        self._repeated: set[int] = set()
-        self._hastened: set[int] = set()
+        self._repeated: frozenset[int] = _NONE
+        self._hastened: frozenset[int] = _NONE
         self.count = len(self._types)
         self.answers: list[Frame | None] = [None] * self.count
         self.retransmissions = 0
@@ -116,14 +117,14 @@ class Exchange:
             kind, payload = self._requests[index]
             frames.append(encode(Frame(self._session, kind, (self._first_seq + index) & 0xFFFF, payload)))
             self._sent_at[index] = now
-        self._repeated.update(indices)
+        self._repeated |= frozenset(indices)
         self.retransmissions += len(indices)
         self.frames_sent += len(indices)
         return b"".join(frames)
 
     def everything_again(self, now: float) -> bytes:
         """After a time-out: all frames in flight, as nobody knows which got through."""
-        self._hastened.clear()
+        self._hastened = _NONE
         return self._again(self._in_flight(self._oldest, self._next), now)
 
     def _index_of(self, seq: int) -> int | None:
@@ -173,5 +174,5 @@ class Exchange:
             self._pass_answered()
             return b""
         lost = [each for each in self._in_flight(self._oldest, index) if each not in self._hastened]
-        self._hastened.update(lost)
+        self._hastened |= frozenset(lost)
         return self._again(lost, now)

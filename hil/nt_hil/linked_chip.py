@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -67,8 +67,8 @@ class LinkedChip:
         self._resync()
         return self.session.exchange([Outgoing(kind, payload)])[0].payload
 
-    def _through_resets(self, call: Callable[[], _T]) -> _T:
-        """`call()`; where the chip boots under way, restore samples and codes and call again.
+    def _through_resets(self, call: Callable[..., _T], *given: Any) -> _T:
+        """`call(*given)`; where the chip boots under way, restore samples and codes and call again.
 
         Raises:
             SessionLostError: another host took over, the device loop was running (its state is gone), or the chip
@@ -78,11 +78,11 @@ class LinkedChip:
             self._recover()
         for _ in range(RESETS_BORNE):
             try:
-                return call()
+                return call(*given)
             except SessionLostError:
                 if not self._recover():
                     raise
-        return call()
+        return call(*given)
 
     def _recover(self) -> bool:
         """Say HELLO again; where the chip has booted, restore what it has lost. True where it has booted."""

@@ -25,6 +25,7 @@ class LoopServer:
         self._chip = chip
         self._max_payload = max_payload
         self._core: CoreLoop | None = None
+        self._state = LoopState(0, 0, 0, 0, chip.bank.codes, 0, 0, None, chip.learner.settings, 0)
         self._is_able = chip.options.limits == NO_LIMITS and _NEEDED in chip.options.capabilities
 
     def serve(self, data: bytes, session: int, expected: int, room: int) -> tuple[int, list[bytes]]:
@@ -38,20 +39,12 @@ class LoopServer:
         core = None if gains is None else self._core or self._made()
         if core is None or gains is None:
             return 0, []
-        bank, learner = chip.bank, chip.learner
-        fresh = chip.fresh_samples
-        state = LoopState(
-            session,
-            expected,
-            room,
-            bank.revision,
-            bank.codes,
-            fresh,
-            chip.steps_done,
-            learner.state,
-            learner.settings,
-            learner.step,
-        )
+        state, bank, learner = self._state, chip.bank, chip.learner
+        state.session, state.expected, state.room = session, expected, room
+        state.revision, state.codes = bank.revision, bank.codes
+        state.fresh = fresh = chip.fresh_samples
+        state.steps_done = chip.steps_done
+        state.learning, state.settings, state.learning_step = learner.state, learner.settings, learner.step
         taken, answers, records = core.serve(state, gains, data)
         if answers:
             chip.take_served(state, fresh - state.fresh, records)

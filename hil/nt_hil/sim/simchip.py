@@ -137,7 +137,8 @@ class SimChip:
     def known_gains(self) -> GainTables | Operating | None:
         """Operating points at all codes under the present conditions, or that at its codes, where something has needed
         them before; for a chip without corrections."""
-        return self._points.known(self.bank.codes, self._conditions())
+        is_fresh = self.samples_presented // EPOCH_SAMPLES == self._epoch
+        return self._points.known(self.bank.codes, self._conditions_then if is_fresh else self._conditions())
 
     def take_served(self, state: LoopState, samples: int, records: bytes | None) -> None:
         """What frames came to that were served elsewhere and presented `samples`; `records` of the last PRESENT among
