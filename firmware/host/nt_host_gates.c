@@ -31,8 +31,7 @@ static uint8_t eight_gather(uint64_t bytes)
     return (uint8_t)((ones * UINT64_C(0x0102040810204080)) >> 56);
 }
 
-/* A bit for each of `count` bytes, 1 where it differs from that of `other`, or from 0 where there is no other. */
-static void bits_write(const uint8_t *bytes, const uint8_t *other, size_t count, uint8_t *out)
+void nt_host_bits_write(const uint8_t *bytes, const uint8_t *other, size_t count, uint8_t *out)
 {
     size_t i = 0;
     for (; i + 8 <= count; i += 8)
@@ -48,9 +47,9 @@ static void bits_write(const uint8_t *bytes, const uint8_t *other, size_t count,
 static void gates_write(const struct nt_host *host, const uint8_t *above, uint8_t *below, uint8_t *out)
 {
     uint8_t *outputs = below + host->n_neurons - outputs_of(host);
-    bits_write(outputs, 0, outputs_of(host), out + (host->n_neurons + 7) / 8);
+    nt_host_bits_write(outputs, 0, outputs_of(host), out + (host->n_neurons + 7) / 8);
     memset(outputs, 0, outputs_of(host));
-    bits_write(above, below, host->n_neurons, out);
+    nt_host_bits_write(above, below, host->n_neurons, out);
 }
 
 int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
@@ -105,4 +104,16 @@ void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neuro
         planes += neurons;
         below += neurons;
     }
+}
+
+int nt_host_gates_learn(struct nt_host *host, const struct nt_host_options *options,
+                        const struct nt_learn_settings *settings, const struct nt_learn_state *state,
+                        const uint8_t *gates, const int64_t *labels, uint32_t samples)
+{
+    size_t plane = (size_t)samples * host->n_neurons;
+    uint8_t *planes = nt_host_buffer_reserve(host, BUFFER_PLANES, 2 * plane);
+    if (!planes)
+        return NT_ERROR_SPACE;
+    nt_host_gates_unpack(gates, samples, host->n_neurons, (uint32_t)outputs_of(host), planes);
+    return nt_host_learn(host, options, settings, state, planes, planes + plane, labels, samples);
 }

@@ -8,6 +8,7 @@
 #include "nt_host_frame.h"
 #include "nt_host_gates.h"
 #include "nt_host_model.h"
+#include "nt_host_readout.h"
 #include "nt_messages.h"
 
 #define WHOLE (NT_CHUNK_FIRST | NT_CHUNK_LAST)
@@ -76,32 +77,57 @@ static struct batch present_batch(const uint8_t *payload, size_t size)
     return (struct batch){slots, 2, 0, bytes % 2 == 0 ? (uint32_t)(bytes / 2) : 0};
 }
 
-static int present_is_plain(const struct nt_host_loop *loop, const uint8_t *payload, size_t size)
+static int shows_gates(const struct nt_host_loop *loop, const uint8_t *payload)
 {
-    if (size < NT_PRESENT_REQ_SIZE + 2)
-        return 0;
-    uint8_t steps = payload[NT_PRESENT_REQ_N_STEPS_AT];
     uint8_t hidden = payload[NT_PRESENT_REQ_HIDDEN_DITHER_AT];
     uint8_t output = payload[NT_PRESENT_REQ_OUTPUT_DITHER_AT];
-    return (steps == 0 || steps == loop->steps) &&
-           (payload[NT_PRESENT_REQ_READOUT_AT] & ~NT_READOUT_RANGE) == GATES && hidden >= 1 && hidden <= DITHER_MAX &&
-           output >= 1 && output <= DITHER_MAX;
+    return (payload[NT_PRESENT_REQ_READOUT_AT] & ~NT_READOUT_RANGE) == GATES && loop->tables && hidden >= 1 &&
+           hidden <= DITHER_MAX && output >= 1 && output <= DITHER_MAX;
+}
+
+static int shows_plain(const uint8_t *payload)
+{
+    return (payload[NT_PRESENT_REQ_READOUT_AT] & ~(NT_READOUT_RANGE | NT_READOUT_HIDDEN | NT_READOUT_MEMBRANE)) == 0;
+}
+
+static int gates_show(struct nt_host_loop *loop, const uint8_t *payload, const uint8_t *events, uint32_t samples,
+                      uint8_t *out)
+{
+    const struct nt_learn_settings settings = {.hidden_dither_code = payload[NT_PRESENT_REQ_HIDDEN_DITHER_AT],
+                                               .output_dither_code = payload[NT_PRESENT_REQ_OUTPUT_DITHER_AT]};
+    return nt_host_gates(loop->host, loop->options, &settings, loop->points, loop->tables, loop->state.codes, events,
+                         samples, loop->steps, loop->first_step, out);
+}
+
+static int plain_show(struct nt_host_loop *loop, const uint8_t *payload, const uint8_t *events, uint32_t samples,
+                      uint8_t *out)
+{
+    const struct nt_host_point *point = loop->plain;
+    if (loop->tables) {
+        nt_host_points_table_set(loop->host, loop->points, 1, loop->tables, loop->state.codes);
+        point = loop->points[0];
+    }
+    return nt_host_records(loop->host, loop->options, point, payload[NT_PRESENT_REQ_READOUT_AT], events, samples,
+                           loop->steps, loop->first_step, out);
 }
 
 static size_t present(struct nt_host_loop *loop, const uint8_t *payload, size_t size, uint8_t *answer)
 {
-    if (!present_is_plain(loop, payload, size))
+    if (size < NT_PRESENT_REQ_SIZE + 2)
+        return 0;
+    uint8_t steps = payload[NT_PRESENT_REQ_N_STEPS_AT];
+    int is_gates = shows_gates(loop, payload);
+    if ((steps != 0 && steps != loop->steps) || (!is_gates && !shows_plain(payload)))
         return 0;
     struct batch batch = present_batch(payload, size);
-    size_t bytes = batch.count * nt_host_gates_bytes(loop->host);
+    size_t bytes = batch.count * (is_gates ? nt_host_gates_bytes(loop->host)
+                                           : nt_host_record_bytes(loop->host, payload[NT_PRESENT_REQ_READOUT_AT],
+                                                                  loop->steps));
     if (NT_PRESENT_RSP_SIZE + bytes > loop->room)
         return 0;
     const uint8_t *events = events_gather(loop, &batch);
-    const struct nt_learn_settings settings = {.hidden_dither_code = payload[NT_PRESENT_REQ_HIDDEN_DITHER_AT],
-                                               .output_dither_code = payload[NT_PRESENT_REQ_OUTPUT_DITHER_AT]};
-    if (!events ||
-        nt_host_gates(loop->host, loop->options, &settings, loop->points, loop->tables, loop->state.codes, events,
-                      batch.count, loop->steps, loop->first_step, answer + NT_PRESENT_RSP_DATA_AT) < 0)
+    uint8_t *out = answer + NT_PRESENT_RSP_DATA_AT;
+    if (!events || (is_gates ? gates_show : plain_show)(loop, payload, events, batch.count, out) < 0)
         return 0;
     batch_done(loop, &batch);
     nt_u16_store(answer + NT_PRESENT_RSP_COUNT_AT, (uint16_t)batch.count);
@@ -151,11 +177,11 @@ static size_t request_serve(struct nt_host_loop *loop, uint8_t type, const uint8
 {
     switch (type) {
     case NT_TYPE_CODES_WRITE_REQ:
-        return codes_write(loop, payload, size, answer);
+        return loop->tables ? codes_write(loop, payload, size, answer) : 0;
     case NT_TYPE_PRESENT_REQ:
         return present(loop, payload, size, answer);
     case NT_TYPE_LEARN_REQ:
-        return learn(loop, payload, size, answer);
+        return loop->tables ? learn(loop, payload, size, answer) : 0;
     default:
         return 0;
     }
@@ -183,6 +209,18 @@ static size_t piece_serve(struct nt_host_loop *loop, const uint8_t *piece, size_
         return 0;
     return nt_host_frame_encode(loop->session, frame[1] | NT_RESPONSE_BIT, loop->expected++, answer, (uint16_t)bytes,
                                 out);
+}
+
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step)
+{
+    loop->session = session;
+    loop->expected = expected;
+    loop->room = room;
+    loop->revision = revision;
+    loop->learning_step = learning_step;
+    loop->fresh = fresh;
+    loop->first_step = first_step;
 }
 
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity)

@@ -1,5 +1,5 @@
-/* The frames of a learning loop, from bytes to bytes: what a simulated chip does for CODES_WRITE, PRESENT with GATES and LEARN
-   when nothing is out of the ordinary. Whatever else comes is left to the caller. */
+/* The frames of a learning loop, from bytes to bytes: what a simulated chip does for CODES_WRITE, PRESENT, plain or with
+   GATES, and LEARN when nothing is out of the ordinary. Whatever else comes is left to the caller. */
 #ifndef NT_HOST_LOOP_H
 #define NT_HOST_LOOP_H
 
@@ -16,7 +16,8 @@ struct nt_host_loop {
     struct nt_host *host;
     const struct nt_host_options *options;
     struct nt_host_point *const *points; /* three of the die, see nt_host_points_table_set */
-    const uint16_t *const *tables;
+    const uint16_t *const *tables;       /* null where none are at hand: then only plain read-outs are served, at `plain` */
+    const struct nt_host_point *plain;   /* the die at its codes, where there are no tables */
     const uint8_t *events; /* of the slots: `held` time steps of n_inputs each */
     const uint8_t *ready;  /* of each slot, `held` where it holds a whole sample */
     uint32_t n_slots;
@@ -47,5 +48,9 @@ struct nt_host_loop {
 /* Takes frames off `data` and writes their answers to `out`, up to the first byte that belongs to anything else; the number
    of bytes taken. What was not taken has changed nothing. */
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity);
+
+/* Sets what changes from call to call. */
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step);
 
 #endif

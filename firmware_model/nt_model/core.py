@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nt_model import learn
 from nt_model.core_board import BOARD_KERNELS, BoardArray
 from nt_model.core_frame import Frame, FrameDecoder, encode_frame
+from nt_model.core_gate_learner import CoreGateLearner
 from nt_model.core_host import HostArray, HostOptions, available_kernels, chosen_kernel
 from nt_model.core_library import CoreResultError, ffi, lib
 from nt_model.core_values import (
@@ -30,6 +31,7 @@ from nt_model.core_values import (
 )
 from nt_model.engine import Forward, gates_of_counts, learn_one_by_one
 from nt_model.errors import UsageError
+from nt_model.gate_learner import GateLearner, PlainGateLearner
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
 from nt_model.operating import GainTables, Operating, ideal_operating
@@ -96,11 +98,20 @@ class CoreEngine:
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """See `Engine.forward`."""
+        return self._forward(self._run(operating, x, first_step))
+
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        """See `Engine.read_out`."""
+        results = self._run(operating, x, first_step)
+        assert results.membranes is not None
+        return results.counts[0], results.membranes[0, :, self._neurons - self._sizes[-1] :]
+
+    def _run(self, operating: Operating, x: ByteArray, first_step: int) -> Results:
         results = self._room(len(x))
         events = checked_events(self.image, x)
         with self.lock:
             self.array.run([operating], events, first_step, results)
-        return self._forward(results)
+        return results
 
     def forward_nominal(self, codes: ByteArray, x: ByteArray) -> Forward:
         """The ideal chip at `codes`; kernels of boards run it without a silicon model, from the image alone."""
@@ -156,6 +167,12 @@ class CoreEngine:
         with self.lock:
             self.array.learn(after, LearnBatch(plus, minus, np.ascontiguousarray(labels, np.int64)), settings)
         return after
+
+    def gate_learner(self, state: LearnState, settings: LearnSettings) -> GateLearner:
+        """See `Engine.gate_learner`; on kernels of hosts it learns in place."""
+        if isinstance(self.array, HostArray):
+            return CoreGateLearner(self.image, self.array, self.lock, state, settings)
+        return PlainGateLearner(self.image, self.learn, state, settings)
 
     def learn_steps(
         self,

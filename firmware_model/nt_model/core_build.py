@@ -33,11 +33,13 @@ UNITS = (
 HOST_UNITS = (
     "nt_host_avx2",
     "nt_host_avx512",
+    "nt_host_batches",
     "nt_host_codes",
     "nt_host_dispatch",
     "nt_host_edges",
     "nt_host_first",
     "nt_host_frame",
+    "nt_host_frames",
     "nt_host_gates",
     "nt_host_input",
     "nt_host_learn",
@@ -48,6 +50,8 @@ HOST_UNITS = (
     "nt_host_parallel",
     "nt_host_point",
     "nt_host_prepare",
+    "nt_host_readout",
+    "nt_host_requests",
     "nt_host_run",
     "nt_host_sse2",
     "nt_host_step",
@@ -127,12 +131,14 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
 
 struct nt_host_loop {
     struct nt_host *host; const struct nt_host_options *options;
-    struct nt_host_point *const *points; const uint16_t *const *tables;
+    struct nt_host_point *const *points; const uint16_t *const *tables; const struct nt_host_point *plain;
     const uint8_t *events; const uint8_t *ready; uint32_t n_slots; uint32_t held; uint32_t steps; uint32_t n_classes;
     uint32_t max_payload; uint32_t room; uint16_t expected; uint8_t session;
     uint8_t is_learning; struct nt_learn_settings settings; struct nt_learn_state state; uint32_t learning_step;
     uint32_t revision; uint32_t fresh; uint64_t first_step;
     uint32_t answers; uint32_t ends[256]; const uint8_t *records; uint32_t record_bytes; ...; };
+void nt_host_loop_place(struct nt_host_loop *loop, uint8_t session, uint16_t expected, uint32_t room, uint32_t revision,
+                        uint32_t learning_step, uint32_t fresh, uint64_t first_step);
 size_t nt_host_loop_serve(struct nt_host_loop *loop, const uint8_t *data, size_t length, uint8_t *out, size_t capacity);
 
 struct nt_frame { uint8_t session; uint8_t type; uint16_t seq; uint16_t length; const uint8_t *payload; };
@@ -145,16 +151,37 @@ size_t nt_host_frame_encode(uint8_t session, uint8_t type, uint16_t seq, const u
                             uint8_t *out);
 int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame);
 
-int nt_host_codes_pack(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint8_t *out, size_t room,
-                       uint32_t *start, size_t *length);
+struct nt_host_frame_seen { uint8_t session; uint8_t type; uint16_t seq; uint32_t begin; uint32_t end; };
+struct nt_host_frames_cut { uint32_t taken; uint32_t frames; uint32_t bad; };
+size_t nt_host_frames_encode(uint8_t session, uint16_t seq, const uint8_t *requests, uint32_t count, uint8_t *out);
+void nt_host_frames_decode(const uint8_t *data, size_t length, size_t longest, size_t max_payload, uint8_t *out,
+                           struct nt_host_frame_seen *seen, struct nt_host_frames_cut *cut);
+
+size_t nt_host_codes_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
+                           size_t max_payload, uint8_t *out);
+size_t nt_host_present_write(const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                             uint8_t *out);
+size_t nt_host_step_write(const uint8_t *before, const uint8_t *after, uint32_t n_codes, uint32_t revision,
+                          size_t max_payload, const uint8_t *head, const int64_t *slots, uint32_t count, uint32_t held,
+                          uint8_t *out);
+size_t nt_host_learn_write(uint32_t expected_step, uint16_t rate_q8, const int64_t *slots, const int64_t *labels,
+                           uint32_t count, uint32_t held, uint8_t *out);
+
 int nt_host_codes_unpack(uint8_t *codes, uint32_t n_codes, uint32_t form, uint32_t start, const uint8_t *data,
                          size_t length);
 
 size_t nt_host_gates_bytes(const struct nt_host *host);
 void nt_host_gates_unpack(const uint8_t *gates, uint32_t samples, uint32_t neurons, uint32_t outputs, uint8_t *planes);
+int nt_host_gates_learn(struct nt_host *host, const struct nt_host_options *options,
+                        const struct nt_learn_settings *settings, const struct nt_learn_state *state,
+                        const uint8_t *gates, const int64_t *labels, uint32_t samples);
 int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, const struct nt_learn_settings *settings,
                   struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
                   const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates);
+
+void nt_host_batches_draw(const uint64_t *seeds, uint32_t n_batches, uint32_t size, const int64_t *by_class,
+                          const int64_t *first, const int64_t *counts, uint32_t n_classes, uint32_t *order,
+                          int64_t *rows);
 
 uint32_t nt_crc32c_extend(uint32_t running, const uint8_t *data, size_t length);
 uint32_t nt_crc32c_end(uint32_t running);
@@ -165,10 +192,13 @@ PREAMBLE = """
 #include "nt_crc32c.h"
 #include "nt_frame.h"
 #include "nt_host.h"
+#include "nt_host_batches.h"
 #include "nt_host_codes.h"
 #include "nt_host_frame.h"
+#include "nt_host_frames.h"
 #include "nt_host_gates.h"
 #include "nt_host_loop.h"
+#include "nt_host_requests.h"
 
 static const struct nt_kernel *portable_kernel(void)
 {

@@ -139,7 +139,7 @@ class HostArray:
         )
         self._weights = [ffi.from_buffer("uint8_t[]", layer.packed.columns) for layer in image.layers]
         self._host = self._packed(image, kernel)
-        self._gates_bytes = int(lib.nt_host_gates_bytes(self._host))
+        self.gates_bytes = int(lib.nt_host_gates_bytes(self._host))
         self._points: WeakKeyDictionary[Operating, Any] = WeakKeyDictionary()
         self._coded: WeakKeyDictionary[GainTables, _CodedPoints] = WeakKeyDictionary()
         self._board: BoardArray | None = None
@@ -224,7 +224,7 @@ class HostArray:
         """See `Engine.gates`."""
         coded = self._coded_points(tables)
         samples, steps, _ = events.shape
-        gates = np.empty((samples, self._gates_bytes), np.uint8)
+        gates = np.empty((samples, self.gates_bytes), np.uint8)
         result = lib.nt_host_gates(
             self._host,
             self._options,
@@ -306,6 +306,11 @@ class HostArray:
             if self._board is None:
                 self._board = BoardArray(self._image, 0, "wide")
             self._board.learn(state, batch, settings)
+
+    def gates_learning(self, state: Any, settings: Any) -> Callable[[bytes, Any, int], int]:
+        """`learn` from gates, labels and their number as C takes them, bound to `state` and `settings`; it gives 0, and
+        anything else, with nothing changed, where an error would leave 32 bits or memory is short."""
+        return partial(lib.nt_host_gates_learn, self._host, self._options, settings, state)
 
     def learn_nominal(
         self, state: LearnState, events: ByteArray, labels: NDArray[np.int64], settings: LearnSettings

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nt_model import array, learn
 from nt_model.errors import UsageError
+from nt_model.gate_learner import GateLearner, PlainGateLearner
 from nt_model.image import Image
 from nt_model.learn import LearnSettings, LearnState, Spikes
 from nt_model.operating import GainTables, Operating
@@ -40,6 +41,11 @@ class Engine(Protocol):
 
     def forward(self, operating: Operating, x: ByteArray, first_step: int) -> Forward:
         """x (B, T, M) uint8 events; first_step: the chip's time-step counter before the first sample."""
+        ...
+
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        """What a chip shows of `forward`: spike counts (B, N) uint8, all layers side by side, and the last layer's
+        compared membranes (B, N_out) int32."""
         ...
 
     def forward_dithered(
@@ -76,6 +82,10 @@ class Engine(Protocol):
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
         """One learning step of rule `dmn` on a batch, labels (B,) int64."""
+        ...
+
+    def gate_learner(self, state: LearnState, settings: LearnSettings) -> GateLearner:
+        """What makes learning steps from gates, beginning at `state`, which it leaves as it is."""
         ...
 
 
@@ -122,6 +132,10 @@ class NumpyEngine:
             tuple(response.membrane_q8 for response in responses),
         )
 
+    def read_out(self, operating: Operating, x: ByteArray, first_step: int) -> tuple[ByteArray, NDArray[np.int32]]:
+        done = self.forward(operating, x, first_step)
+        return np.concatenate(done.counts, axis=1), done.compared_q8[-1]
+
     def forward_dithered(
         self, operating: Operating, plus: Operating, minus: Operating, x: ByteArray, first_step: int
     ) -> Spikes:
@@ -156,6 +170,9 @@ class NumpyEngine:
         self, state: LearnState, spikes: Spikes, labels: NDArray[np.int64], settings: LearnSettings
     ) -> LearnState:
         return learn.learn_step(self.image, state, spikes, labels, settings)
+
+    def gate_learner(self, state: LearnState, settings: LearnSettings) -> GateLearner:
+        return PlainGateLearner(self.image, self.learn, state, settings)
 
 
 def make_engine(name: str, image: Image) -> Engine:

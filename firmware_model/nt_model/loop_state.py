@@ -33,10 +33,10 @@ class LoopState:
 
     Attributes:
         session, expected, room: number of the session, next sequence number, and bytes of payload of an answer.
-        revision, codes: of the codes (n_codes,) uint8, which are replaced and never written into.
+        revision, codes: of the codes (n_codes,) uint8, which are written into.
         fresh: samples until the conditions of the die may change.
         steps_done: time steps so far.
-        learning: state of the device loop, likewise replaced; None where it does not learn.
+        learning: state of the device loop, but for its codes, likewise written into; None where it does not learn.
         settings, learning_step: of the device loop.
     """
 

@@ -129,12 +129,14 @@ class Response:
     where hidden was not asked for); `plus`, `minus` empty without dither; `membrane_q8` (B, N_out) int32 or None.
 
     With gates `plain` is empty, and `plus` and `minus` hold 0 or 1: they differ where the counts of a hidden neuron
-    differ, and are 1 where those of an output neuron are not 0."""
+    differ, and are 1 where those of an output neuron are not 0. `gates` is what they are made of, sample by sample as
+    `learn.packed_gates`; None without."""
 
     plain: tuple[ByteArray, ...]
     plus: tuple[ByteArray, ...] = ()
     minus: tuple[ByteArray, ...] = ()
     membrane_q8: NDArray[np.int32] | None = None
+    gates: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,18 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil import messages as m
-from nt_hil.chip import ByteArray, LearnBatch, Readout, Response, Shot
+from nt_hil.chip import ByteArray, ChipInfo, LearnBatch, Readout, Response, Shot
 from nt_hil.codec import Frame
-from nt_hil.exchange import Outgoing
+from nt_hil.exchange import Outgoing, RequestBlock
 from nt_hil.learn_state_frames import joined_state, state_requests
 from nt_hil.linked_chip import LinkedChip
 from nt_hil.messages import ChunkFlag
-from nt_hil.records import RecordLayout
-from nt_hil.sample_frames import checked_samples, joined_records, load_requests, present_requests, record_layout
+from nt_hil.sample_frames import Presentation, checked_samples, checked_slots, load_requests, record_layout
 from nt_hil.session import Session
 from nt_hil.stimulus_frames import joined_counts, stimulus_requests
-from nt_model.errors import UsageError
+from nt_model.errors import EnvironmentMissingError, UsageError
 from nt_model.learn import LearnSettings
+
+try:
+    from nt_model.core_requests import learn_payload
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 Int64Array = NDArray[np.int64]
 _FIRST, _LAST = int(ChunkFlag.FIRST), int(ChunkFlag.LAST)
@@ -36,6 +42,7 @@ class ChipClient(LinkedChip):
     def __init__(self, session: Session) -> None:
         self._loaded = 0
         self._samples: ByteArray | None = None
+        self._asked_for: tuple[Readout, int | None, ChipInfo, Presentation] | None = None
         super().__init__(session)
 
     def _forget_volatile(self) -> None:
@@ -61,32 +68,27 @@ class ChipClient(LinkedChip):
         self.session.exchange(list(load_requests(samples, 0, self._info.max_payload)))
         self._loaded = len(samples)
 
-    def _checked_slots(self, slots: Int64Array) -> Int64Array:
-        named = slots.tolist()
-        if named and not 0 <= min(named) <= max(named) < self._loaded:
-            raise UsageError(
-                "a sample slot is not loaded",
-                evidence=f"slots {min(named)}..{max(named)}, {self._loaded} loaded",
-                next_step="call load_samples() first; present() may have taken the slots",
-            )
-        return slots.astype(np.int64, copy=False)
-
-    def _layout(self, readout: Readout, n_steps: int | None) -> RecordLayout:
+    def _presentation(self, readout: Readout, n_steps: int | None) -> Presentation:
+        """How `readout` is asked for; a loop asks for the same one, which is made once."""
+        if self._asked_for is not None and self._asked_for[:3] == (readout, n_steps, self._info):
+            return self._asked_for[3]
         steps = self._info.n_steps if n_steps is None else n_steps
         if not 1 <= steps <= 255:
             raise UsageError("time steps lie outside 1..255", evidence=str(steps))
-        return record_layout(self._info, readout, steps)
+        made = Presentation(record_layout(self._info, readout, steps), readout, self._info.max_payload)
+        self._asked_for = readout, n_steps, self._info, made
+        return made
 
     def present_loaded(self, slots: Int64Array, readout: Readout, n_steps: int | None = None) -> Response:
-        layout = self._layout(readout, n_steps)
-        requests = list(present_requests(self._checked_slots(slots), layout, readout, self._info.max_payload))
-        return layout.unpack(joined_records(self._through_resets(lambda: self.session.exchange(requests))))
+        asked = self._presentation(readout, n_steps)
+        requests = asked.requests(slots, self._loaded)
+        return asked.response(self._through_resets(lambda: self.session.exchange(requests)))
 
     def present(self, x: ByteArray, readout: Readout, n_steps: int | None = None) -> Response:
         samples = checked_samples(x, self._info.layer_sizes[0])
         if n_steps is None and samples.shape[1] > 1:
             n_steps = samples.shape[1]
-        layout = self._layout(readout, n_steps)
+        asked = self._presentation(readout, n_steps)
         first = self._loaded if self._loaded < self._info.input_slots else 0
         if first == 0:
             self._loaded, self._samples = 0, None
@@ -95,44 +97,80 @@ class ChipClient(LinkedChip):
         for begin in range(0, len(samples), held):
             part = samples[begin : begin + held]
             requests += load_requests(part, first, self._info.max_payload)
-            slots = first + np.arange(len(part), dtype=np.int64)
-            requests += present_requests(slots, layout, readout, self._info.max_payload)
-        return layout.unpack(joined_records(self._through_resets(lambda: self.session.exchange(requests))))
+            requests += asked.requests(first + np.arange(len(part), dtype=np.int64), first + len(part))
+        return asked.response(self._through_resets(lambda: self.session.exchange(requests)))
 
     def write_and_present(self, codes: ByteArray, slots: Int64Array, readout: Readout) -> Response:
-        layout = self._layout(readout, None)
-        requests = list(present_requests(self._checked_slots(slots), layout, readout, self._info.max_payload))
-        return layout.unpack(joined_records(self._through_resets(lambda: self._written_first([codes], [requests])[0])))
+        asked = self._presentation(readout, None)
+        return asked.response(self._through_resets(self._written_first, codes, slots, asked))
 
-    def _written_first(
-        self, codes: Sequence[ByteArray | None], requests: Sequence[list[Outgoing]]
-    ) -> list[list[Frame]]:
-        """Requests, each list after its codes were written, all in one exchange; answers of each list."""
+    def _written_first(self, codes: ByteArray, slots: Int64Array, asked: Presentation) -> list[Frame]:
+        """Answers to what is asked of `slots`, sent in one exchange with the writes that bring the chip to `codes`."""
         before = self._read_all()[0] if self._codes is None else self._codes
-        outgoing: list[Outgoing] = []
-        spans = []
-        revision, code_bytes = self._revision, 0
-        for after, asked in zip(codes, requests, strict=True):
-            for move in () if after is None else self._moves(before, after):
-                writes = self._write_requests(before, move, revision)
-                code_bytes += sum(len(request.payload) for request in writes)
-                outgoing += writes
-                before, revision = move, (revision + 1) & 0xFFFFFFFF
-            spans.append(slice(len(outgoing), len(outgoing) + len(asked)))
-            outgoing += asked
+        if self._info.max_move_code == 255:
+            goal = codes.astype(np.uint8)
+            block = asked.after_write(before, goal, self._revision, slots, self._loaded)
+            if block is not None:
+                return self._answers_after(before, goal, block)
+        requests = asked.requests(slots, self._loaded)
+        writes, after, revision = self._writes(before, codes, self._revision)
+        answers = self._settled(writes + requests, writes, after, revision)
+        self._intended = after
+        return answers[len(writes) :]
+
+    def _answers_after(self, before: ByteArray, goal: ByteArray, block: RequestBlock) -> list[Frame]:
+        """Answers to the requests of a block but for its write, if any."""
         self._codes = None
-        answers = self.session.exchange(outgoing)
-        self._codes, self._revision = before.copy(), revision
-        if any(after is not None for after in codes):
-            self._intended = before.copy()
-        self.session.counter.code_bytes_written += code_bytes
-        return [answers[span] for span in spans]
+        answers = self.session.exchange(block)
+        if len(block.types) == 1:
+            self._codes = self._intended = before
+            return answers
+        self._codes = self._intended = goal
+        self._revision = (self._revision + 1) & 0xFFFFFFFF
+        self.session.counter.code_bytes_written += block.first_size
+        return answers[1:]
+
+    def _writes(self, before: ByteArray, goal: ByteArray, revision: int) -> tuple[list[Outgoing], ByteArray, int]:
+        """Writes that lead from `before`, at `revision`, to `goal`; codes and revision after them."""
+        writes: list[Outgoing] = []
+        for move in self._moves(before, goal):
+            writes += self._write_requests(before, move, revision)
+            before, revision = move, (revision + 1) & 0xFFFFFFFF
+        return writes, before, revision
+
+    def _settled(
+        self, requests: list[Outgoing], writes: list[Outgoing], codes: ByteArray, revision: int
+    ) -> list[Frame]:
+        """Answers to `requests`, some of which are `writes`; they lead to `codes` at `revision`."""
+        self._codes = None
+        answers = self.session.exchange(requests)
+        self._codes, self._revision = codes, revision
+        self.session.counter.code_bytes_written += sum([len(payload) for _, payload in writes])
+        return answers
 
     def measure(self, shots: Sequence[Shot]) -> tuple[ByteArray, ...]:
         requests = [stimulus_requests(shot.stimulus, self._info) for shot in shots]
-        codes = [shot.codes for shot in shots]
-        answers = self._through_resets(lambda: self._written_first(codes, requests))
+        answers = self._through_resets(lambda: self._measured([shot.codes for shot in shots], requests))
         return tuple(joined_counts(part) for part in answers)
+
+    def _measured(self, codes: Sequence[ByteArray | None], requests: Sequence[list[Outgoing]]) -> list[list[Frame]]:
+        """Answers to each list of requests, which go out after the writes that bring the chip to its codes."""
+        before = self._read_all()[0] if self._codes is None else self._codes
+        revision, intended = self._revision, self._intended
+        outgoing: list[Outgoing] = []
+        written: list[Outgoing] = []
+        spans = []
+        for goal, asked in zip(codes, requests, strict=True):
+            if goal is not None:
+                writes, before, revision = self._writes(before, goal, revision)
+                outgoing += writes
+                written += writes
+                intended = before
+            spans.append(slice(len(outgoing), len(outgoing) + len(asked)))
+            outgoing += asked
+        answers = self._settled(outgoing, written, before, revision)
+        self._intended = intended
+        return [answers[span] for span in spans]
 
     def learn_state(self) -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
         self._resync()
@@ -178,8 +216,12 @@ class ChipClient(LinkedChip):
             )
         if not 1 <= batch.rate_q8 <= 32767:
             raise UsageError("the learning rate lies outside 1..32767 (Q8.8)", evidence=str(batch.rate_q8))
+        if IN_C and m.LearnRequest.HEAD_SIZE + 4 * len(slots) <= self._info.max_payload:
+            whole = learn_payload(expected_step, batch.rate_q8, slots, labels, self._loaded)
+            if whole is not None:
+                return [Outgoing(m.LearnRequest.TYPE, whole)]
         pairs = [0] * (2 * len(slots))
-        pairs[::2], pairs[1::2] = self._checked_slots(slots).tolist(), labels.tolist()
+        pairs[::2], pairs[1::2] = checked_slots(slots, self._loaded).tolist(), labels.tolist()
         room = (self._info.max_payload - m.LearnRequest.HEAD_SIZE) // 4 * 2
         requests = []
         for begin in range(0, len(pairs), room):

@@ -1,6 +1,6 @@
 """Forms in which absolute codes travel: dense, sparse, masked. The host takes the shortest, the device undoes it.
 
-Where the C core is built, it does what one write can carry; longer changes and refusals are left to what is below.
+Where the C core is built, it takes what comes; refusals are left to what is below.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nt_hil.refusal import Refusal
 from nt_model.errors import EnvironmentMissingError
 
 try:
-    from nt_model.core_wire import code_form, take_code_form
+    from nt_model.core_wire import take_code_form
 
     IN_C = True
 except EnvironmentMissingError:
@@ -27,7 +27,6 @@ ByteArray = NDArray[np.uint8]
 SPARSE_RECORD = np.dtype([("distance", "<u2"), ("code", "u1")])
 _SPAN = struct.Struct("<H")
 MAX_SPAN = 65535
-_FORMS = tuple(CodeForm)
 
 
 @dataclass(frozen=True)
@@ -93,16 +92,8 @@ def _shortest(changed: NDArray[np.int64], codes: ByteArray) -> CodeChunk:
 
 
 def code_chunks(before: ByteArray, after: ByteArray, room: int) -> Iterator[CodeChunk]:
-    """Chunks of at most `room` bytes that turn `before` into `after`, both (n_codes,) uint8; at least one."""
-    found = code_form(before, after, room) if IN_C else None
-    if found is None:
-        yield from chunks_in_python(before, after, room)
-    else:
-        yield CodeChunk(_FORMS[found[0]], found[1], found[2])
-
-
-def chunks_in_python(before: ByteArray, after: ByteArray, room: int) -> Iterator[CodeChunk]:
-    """`code_chunks` without the C core."""
+    """Chunks of at most `room` bytes that turn `before` into `after`, both (n_codes,) uint8; at least one. What one
+    write can carry is made in C where that is built (`nt_model.core_requests`)."""
     changed = np.flatnonzero(before != after)
     if len(changed) == 0:
         yield CodeChunk(CodeForm.DENSE, 0, b"")

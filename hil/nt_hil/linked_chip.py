@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from nt_hil.messages import ChunkFlag
 from nt_hil.refusal import SessionLostError, StaleRevisionError
 from nt_hil.session import Session
 from nt_model.correction import Corrections, PackedArray
-from nt_model.errors import DeviceError, LinkError, UsageError
+from nt_model.errors import DeviceError, EnvironmentMissingError, LinkError, UsageError
+
+try:
+    from nt_model.core_requests import codes_write_payload
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 _T = TypeVar("_T")
 READ_ATTEMPTS = 3
@@ -60,21 +67,22 @@ class LinkedChip:
         self._resync()
         return self.session.exchange([Outgoing(kind, payload)])[0].payload
 
-    def _through_resets(self, call: Callable[[], _T]) -> _T:
-        """`call()`; where the chip boots under way, restore samples and codes and call again.
+    def _through_resets(self, call: Callable[..., _T], *given: Any) -> _T:
+        """`call(*given)`; where the chip boots under way, restore samples and codes and call again.
 
         Raises:
             SessionLostError: another host took over, the device loop was running (its state is gone), or the chip
                 boots again and again.
         """
-        self._resync()
+        if self.session.broken:
+            self._recover()
         for _ in range(RESETS_BORNE):
             try:
-                return call()
+                return call(*given)
             except SessionLostError:
                 if not self._recover():
                     raise
-        return call()
+        return call(*given)
 
     def _recover(self) -> bool:
         """Say HELLO again; where the chip has booted, restore what it has lost. True where it has booted."""
@@ -110,17 +118,18 @@ class LinkedChip:
             self._write(move)
         self._intended = codes
 
-    def _moves(self, before: ByteArray, after: ByteArray) -> Iterator[ByteArray]:
+    def _moves(self, before: ByteArray, after: ByteArray) -> list[ByteArray]:
         """Codes on the way from `before` to `after`, the latter last, in moves that the slew limit allows."""
         limit = self._info.max_move_code
         if limit == 255:
-            if before.tobytes() != after.tobytes():
-                yield after.copy()
-            return
+            goal = after.astype(np.uint8)
+            return [goal] if before.tobytes() != goal.tobytes() else []
+        moves = []
         present = before.astype(np.int64)
         while (present != after).any():
             present += np.clip(after - present, -limit, limit)
-            yield present.astype(np.uint8)
+            moves.append(present.astype(np.uint8))
+        return moves
 
     def status(self) -> ChipStatus:
         answer = m.StatusResponse.parse(self._ask(m.StatusRequest.TYPE, m.StatusRequest().pack()))
@@ -173,6 +182,9 @@ class LinkedChip:
         return self._revision
 
     def _write_requests(self, before: ByteArray, after: ByteArray, revision: int) -> list[Outgoing]:
+        whole = codes_write_payload(before, after, revision, self._info.max_payload) if IN_C else None
+        if whole is not None:
+            return [Outgoing(m.CodesWriteRequest.TYPE, whole)]
         chunks = list(code_chunks(before, after, self._info.max_payload - m.CodesWriteRequest.HEAD_SIZE))
         requests = []
         for index, chunk in enumerate(chunks):

@@ -101,9 +101,12 @@ class RecordLayout:
         records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
         if not self.membrane_size:
             return self._unpacked_spikes(records)
-        tail = np.ascontiguousarray(records[:, self.spikes_size :])
         shown = self._unpacked_spikes(records[:, : self.spikes_size])
-        return replace(shown, membrane_q8=tail.view("<i4").astype(np.int32))
+        return replace(shown, membrane_q8=self._unpacked_membranes(records))
+
+    def _unpacked_membranes(self, records: ByteArray) -> NDArray[np.int32]:
+        tail = np.ascontiguousarray(records[:, self.spikes_size :])
+        return tail.view("<i4").astype(np.int32)
 
     def _packed_spikes(self, counts: ByteArray) -> ByteArray:
         """Bytes (B, ...) of the records without membranes."""
@@ -132,9 +135,39 @@ class GateLayout(RecordLayout):
     def _packed_spikes(self, counts: ByteArray) -> ByteArray:
         return packed_gates(counts[1], counts[2], self.widths[-1])
 
-    def _unpacked_spikes(self, spikes: ByteArray) -> Response:
-        above, below = gate_planes(spikes, self.n_read, self.widths[-1])
-        return Response((), self.by_layer(above), self.by_layer(below))
+    def unpack(self, data: bytes) -> Response:
+        """See `RecordLayout.unpack`."""
+        if not self.membrane_size:
+            return GateResponse(data, self)
+        records = np.frombuffer(data, np.uint8).reshape(-1, self.size)
+        gates = records[:, : self.spikes_size].tobytes()
+        return GateResponse(gates, self, self._unpacked_membranes(records))
+
+    def planes(self, gates: bytes) -> tuple[Planes, Planes]:
+        """Gates by layer, above and below: see `Response`."""
+        rows = np.frombuffer(gates, np.uint8).reshape(-1, self.spikes_size)
+        above, below = gate_planes(rows, self.n_read, self.widths[-1])
+        return self.by_layer(above), self.by_layer(below)
+
+
+class GateResponse(Response):
+    """Gates as they came, whose planes are made when somebody looks at them: rule `dmn` does not."""
+
+    def __init__(self, gates: bytes, layout: GateLayout, membrane_q8: NDArray[np.int32] | None = None) -> None:
+        vars(self).update(plain=(), membrane_q8=membrane_q8, gates=gates, _layout=layout)
+
+    @cached_property
+    def _planes(self) -> tuple[Planes, Planes]:
+        layout: GateLayout = self._layout  # type: ignore[attr-defined]
+        return layout.planes(self.gates or b"")
+
+    @property
+    def plus(self) -> Planes:
+        return self._planes[0]
+
+    @property
+    def minus(self) -> Planes:
+        return self._planes[1]
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ HOST_WINDOW = 32
 HOST_VERSION = f"{m.PROTOCOL_MAJOR}.{m.PROTOCOL_MINOR}, schema {m.SCHEMA_HASH:08x}"
 GOODBYE_DEADLINE_S = 1.0
 _SEEN_KEPT = 4096
+_RESPONSE_BIT = m.RESPONSE_BIT
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Session:
         started = self.link.now()
         timer = RetransmissionTimer()
         while True:
-            self._send([wire])
+            self._send(wire)
+            self.counter.frames_sent += 1
             sent = self.link.now()
             while (left := sent + timer.timeout_s - self.link.now()) > 0:
                 for frame in self._receive(min(left, max(0.0, started + self.options.deadline_s - self.link.now()))):
@@ -109,11 +111,9 @@ class Session:
             raise _other_version(frame.payload, response.schema_hash)
         return response if response.nonce == nonce else None
 
-    def _send(self, frames: Sequence[bytes]) -> None:
-        data = b"".join(frames)
+    def _send(self, data: bytes) -> None:
         self.link.write(data)
         self.counter.bytes_sent += len(data)
-        self.counter.frames_sent += len(frames)
 
     def _receive(self, timeout_s: float) -> list[Frame]:
         data = self.link.read(timeout_s)
@@ -121,10 +121,11 @@ class Session:
         frames = self._decoder.feed(data)
         if not self._good_frames:
             self._seen = (self._seen + data)[:_SEEN_KEPT]
-        answers = [frame for frame in frames if frame.type & m.RESPONSE_BIT]
-        self._echoes += len(frames) - len(answers)
-        self._good_frames += len(answers)
-        self.counter.frames_received += len(answers)
+        answers = [frame for frame in frames if frame.type & _RESPONSE_BIT]
+        count = len(answers)
+        self._echoes += len(frames) - count
+        self._good_frames += count
+        self.counter.frames_received += count
         return answers
 
     def exchange(self, requests: Sequence[Outgoing]) -> list[Frame]:
@@ -136,12 +137,15 @@ class Session:
                 first refusal is the one raised.
         """
         run = Exchange(requests, self._session, self._seq, self._window)
-        self._seq = (self._seq + len(requests)) & 0xFFFF
+        self._seq = (self._seq + run.count) & 0xFFFF
         # Until all is answered nobody knows what the device has executed, and only HELLO can tell.
         self.broken = True
-        self._drive(run)
+        try:
+            self._drive(run)
+        finally:
+            self.counter.frames_sent += run.frames_sent
+            self.counter.retransmissions += run.retransmissions
         self.broken = False
-        self.counter.retransmissions += run.retransmissions
         answers = [answer for answer in run.answers if answer is not None]
         for answer in answers:
             if answer.type == m.ErrorNotice.TYPE:
@@ -149,15 +153,13 @@ class Session:
         return answers
 
     def _drive(self, run: Exchange) -> None:
-        progress_at = heard_at = self.link.now()
+        now = progress_at = heard_at = self.link.now()
         bytes_before = self.counter.bytes_received
-        while True:
-            fresh = run.fill(self.link.now())
+        while not run.done:
+            fresh = run.fill(now)
             if fresh:
                 self._send(fresh)
-            if run.done:
-                return
-            now = self.link.now()
+                now = self.link.now()
             silence_s = now - progress_at
             if silence_s >= self.options.deadline_s:
                 raise self._silence(run.waiting_for, silence_s, self.counter.bytes_received - bytes_before)
@@ -166,33 +168,39 @@ class Session:
             if expires_s <= 0:
                 self.timer.expired()
                 self._send(run.everything_again(now))
+                now = self.link.now()
                 continue
-            received = self.counter.bytes_received
-            answered = self._take_in(run, min(expires_s, self.options.deadline_s - silence_s))
+            received, repeated = self.counter.bytes_received, run.retransmissions
+            frames = self._receive(min(expires_s, self.options.deadline_s - silence_s))
+            now = self.link.now()
             if self.counter.bytes_received != received:
-                heard_at = self.link.now()
+                heard_at = now
+            answered = run.take_in_turn(frames, now, self.timer.measured)
+            if answered < len(frames):
+                answered += self._take_in(run, frames[answered:], now)
             if answered:
-                progress_at = self.link.now()
+                progress_at = now
                 self.timer.progressed()
+            if run.retransmissions != repeated:
+                now = self.link.now()
 
-    def _take_in(self, run: Exchange, timeout_s: float) -> bool:
-        """Read once and act on what came; True where an answer was new."""
-        progressed = False
-        again: list[bytes] = []
-        for frame in self._receive(timeout_s):
+    def _take_in(self, run: Exchange, frames: Sequence[Frame], now: float) -> int:
+        """Act on what came out of turn; gives how many answers were new."""
+        answered = 0
+        again = b""
+        for frame in frames:
             if frame.session != self._session:
                 continue
-            now = self.link.now()
             if frame.type == m.NakNotice.TYPE:
                 again += run.on_nak(m.NakNotice.parse(frame.payload).expected, now)
                 continue
             resend = run.on_answer(frame, now, self.timer.measured)
             if resend is not None:
-                progressed = True
+                answered += 1
                 again += resend
         if again:
             self._send(again)
-        return progressed
+        return answered
 
     def _silence(self, waited_for: str, seconds: float, received: int | None = None) -> NtError:
         count = self.counter.bytes_received if received is None else received

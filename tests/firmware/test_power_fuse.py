@@ -108,8 +108,7 @@ def commit_sent(chip: ChipClient) -> None:
     session = chip.session
     request = CommitRequest(chip.read_codes()[1])
     run = Exchange([Outgoing(request.TYPE, request.pack())], session._session, session._seq, 1)
-    for frame in run.fill(0.0):
-        session.link.write(frame)
+    session.link.write(run.fill(0.0))
 
 
 def burned(bench: Bench, link: EmulatorLink) -> bool:

@@ -43,3 +43,8 @@ def client_of(device: Device, link: Link | None = None, options: SessionOptions 
 def random_events(count: int, inputs: int, top: int = 1, steps: int | None = None, seed: int = 5) -> NDArray[np.uint8]:
     shape = (count, inputs) if steps is None else (count, steps, inputs)
     return np.random.default_rng(seed).integers(0, top + 1, shape).astype(np.uint8)
+
+
+def frames_in(wire: bytes) -> list[bytes]:
+    """The frames of `wire`, each with its delimiters."""
+    return [b"\0" + piece + b"\0" for piece in wire.split(b"\0") if piece]

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nt_hil.code_forms import IN_C, apply_form, apply_form_in_python, chunks_in_python, code_chunks
-from nt_hil.messages import CodeForm, ErrorCode
+from nt_hil.code_forms import IN_C, apply_form, apply_form_in_python, code_chunks
+from nt_hil.messages import ChunkFlag, CodeForm, CodesWriteRequest, ErrorCode
 from nt_hil.refusal import Refusal
+from nt_model.core_requests import codes_write_payload
 
 Applies = Callable[[NDArray[np.uint8], int, int, bytes], None]
 
@@ -24,8 +25,11 @@ def test_chunks_turn_one_vector_into_the_other(size: int, share: float, room: in
     before = rng.integers(0, 256, size).astype(np.uint8)
     after = np.where(rng.random(size) < share, before ^ 1, before).astype(np.uint8)
     chunks = list(code_chunks(before, after, room))
-    assert chunks == list(chunks_in_python(before, after, room))
     assert chunks
+    whole = codes_write_payload(before, after, seed, room + CodesWriteRequest.HEAD_SIZE)
+    (first, *rest) = chunks
+    request = CodesWriteRequest(seed, ChunkFlag.FIRST | ChunkFlag.LAST, first.form, first.start, first.data)
+    assert whole == (None if rest else request.pack())
     assert all(len(chunk.data) <= room for chunk in chunks)
     for chunk in chunks:
         apply_form(before, chunk.form, chunk.start, chunk.data)

@@ -22,7 +22,7 @@ from nt_hil.refusal import Refusal
 from nt_hil.session import Session
 from nt_hil.sim.device import Device
 from nt_hil.sim.slots import SlotMemory
-from tests.hil.rig import sim_device
+from tests.hil.rig import frames_in, sim_device
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_frames.json").read_text())["frames"]
 SEEDS = [(record["type"], bytes.fromhex(record["payload"])) for record in GOLDEN if not record["type"] & m.RESPONSE_BIT]
@@ -53,7 +53,7 @@ def _opened() -> tuple[Device, Session]:
 def test_every_frame_gets_one_answer(sent: list[tuple[int, bytes]]) -> None:
     device, session = _opened()
     run = Exchange([Outgoing(*each) for each in sent], session._session, session._seq, 8)
-    for (kind, _), wire in zip(sent, run.fill(0.0), strict=True):
+    for (kind, _), wire in zip(sent, frames_in(run.fill(0.0)), strict=True):
         (answer,) = Decoder().feed(device.feed(wire))
         assert answer.type in (kind | m.RESPONSE_BIT, m.ErrorNotice.TYPE)
         if answer.type == m.ErrorNotice.TYPE:

@@ -18,7 +18,7 @@ from nt_hil.messages import ChunkFlag, CodeForm, CodesWriteRequest, ResetReason,
 from nt_hil.session import Session, SessionOptions
 from nt_hil.sim.device import Device, LinkLimits
 from nt_model.errors import LinkError, NtError
-from tests.hil.rig import client_of, loaded_image, sim_device
+from tests.hil.rig import client_of, frames_in, loaded_image, sim_device
 
 ROUGH = replace(FaultRates.byte_errors(1e-3), repeat=0.01, delay=0.01, short=0.01)
 BATCH = 32
@@ -188,7 +188,7 @@ def test_a_gap_gets_one_nak_and_old_frames_their_cached_answer() -> None:
     session = Session(InProcessLink(device))
     session.hello()
     run = Exchange([Outgoing(StatusRequest.TYPE, b"")] * 4, session._session, session._seq, 8)
-    first, second, third, fourth = run.fill(0.0)
+    first, second, third, fourth = frames_in(run.fill(0.0))
     answer = device.feed(first)
     assert device.feed(first) == answer
     assert device.feed(third) != b""
@@ -243,7 +243,7 @@ def test_frames_of_an_older_session_are_not_executed() -> None:
     device = sim_device()
     old, new = Session(InProcessLink(device)), Session(InProcessLink(device))
     old.hello()
-    wire = Exchange([_write(0, bytes(IMAGE.image.n_codes))], old._session, old._seq, 8).fill(0.0)[0]
+    wire = Exchange([_write(0, bytes(IMAGE.image.n_codes))], old._session, old._seq, 8).fill(0.0)
     new.hello()
     device.feed(wire)
     assert device.chip.bank.revision == 0

@@ -84,7 +84,8 @@ def _loop_payload(chip: SimChip, traffic: Traffic, rng: random.Random) -> tuple[
     if rng.random() < 0.4:
         is_range = rng.random() < 0.3
         slots = (rng.randrange(3), 3) if is_range else tuple(rng.randrange(6) for _ in range(rng.choice((1, 2, 5))))
-        return m.PresentRequest.TYPE, m.PresentRequest(0, 27 if is_range else 19, 40, 127, slots).pack()
+        readout = rng.choice((19, 19, 0, 1, 4, 5)) | (8 if is_range else 0)
+        return m.PresentRequest.TYPE, m.PresentRequest(0, readout, 40, 127, slots).pack()
     if rng.random() < 0.5:
         pairs = tuple(value for _ in range(4) for value in (rng.randrange(6), rng.randrange(chip.image.n_classes)))
         return m.LearnRequest.TYPE, m.LearnRequest(chip.learner.step, 3, rng.randrange(1, 9000), pairs).pack()
@@ -160,6 +161,28 @@ def test_both_loops_are_served_in_c_and_end_with_the_golden_codes(corner: str, s
         ends.append((records, chip.read_codes()[0].tobytes(), [part.tobytes() for part in chip.learn_state()]))
     assert ends[0] == ends[1]
     assert sum(served) > 100
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("corner", ["typical", "worn"])
+def test_plain_read_outs_are_served_in_c_before_and_after_learning(corner: str, steps: int, served: list[int]) -> None:
+    image = loaded_image((12, 9, 7, 4), steps=steps)
+    records: list[list[bytes]] = []
+    for engine in ("numpy", "c"):
+        chip = client_of(_device(image, engine, corner, NO_LIMITS, LinkLimits(max_payload=512)))
+        chip.load_samples(random_events(40, 12, steps=None if steps == 1 else steps))
+        rng = np.random.default_rng(1)
+        records.append([])
+        for learning in (False, True):
+            for readout in (Readout(), Readout(True), Readout(membrane=True), Readout(True, membrane=True)):
+                shown = [chip.present_loaded(rng.integers(0, 40, 30), readout) for _ in range(3)]
+                records[-1] += [plane.tobytes() for one in shown for plane in one.plain]
+                records[-1] += [one.membrane_q8.tobytes() for one in shown if one.membrane_q8 is not None]
+            if not learning:
+                chip.learn_start(LearnSettings())
+                chip.learn_loaded(np.arange(20), np.arange(20) % 2, 900)
+    assert records[0] == records[1]
+    assert sum(served) > 24
 
 
 @pytest.mark.parametrize("limits", [LinkLimits(checks=Checks(crc=False)), LinkLimits(replay=False)])

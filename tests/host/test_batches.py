@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nt_host.adapt.batches import BatchDraw
 from nt_host.adapt.streams import STEPS_AT_ONCE, StepStreams, seed_words
+from nt_model.core_batches import drawn_batches
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -57,3 +58,21 @@ def test_draws_are_those_of_a_generator_per_step(classes_of: tuple[int, ...]) ->
         classes = np.resize(rng.permutation(np.array([0, 1, 2])), 7)
         golden = [int(members[label][rng.integers(0, len(members[label]))]) for label in classes]
         assert BatchDraw(labels, 7, 8).rows(step).tolist() == golden
+
+
+@given(st.one_of(seeds, st.integers(0, 2**70)), st.lists(st.integers(1, 40), min_size=1, max_size=9), seeds)
+@settings(deadline=None)
+def test_c_and_numpy_draw_alike(seed: int, counts: list[int], step: int) -> None:
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    draw = BatchDraw(labels, 17, seed)
+    for each in {step, step - step % STEPS_AT_ONCE, max(0, step - 1)}:
+        assert draw.rows(each).tolist() == draw.rows_in_python(each).tolist()
+
+
+def test_c_and_numpy_draw_alike_where_numbers_are_drawn_again() -> None:
+    """Of two million numbers below 2^20 + 1 some five hundred are refused."""
+    rows = np.arange((1 << 20) + 1)
+    seed = np.random.SeedSequence([7, 3]).generate_state(4, np.uint64)
+    (drawn,) = drawn_batches(seed[None], 2 * len(rows), rows, np.zeros(1, np.int64), np.array([len(rows)]))
+    golden = np.random.default_rng([7, 3]).integers(0, np.full(2 * len(rows), len(rows)))
+    np.testing.assert_array_equal(drawn, golden)

@@ -11,7 +11,7 @@ from nt_hil import messages as m
 from nt_hil.chip import Dither, Readout
 from nt_hil.exchange import Outgoing
 from nt_hil.records import RecordLayout
-from nt_hil.sample_frames import load_requests, present_requests
+from nt_hil.sample_frames import Presentation, load_requests
 from nt_hil.session import Session
 from tests.port_conformance.bench import SEED, Bench, answered_once, frames_of, status_request
 
@@ -116,4 +116,4 @@ def _present_all(bench: Bench, hello: m.HelloResponse, count: int) -> list[Outgo
     readout = Readout(hidden=True, dither=Dither(20, 9), membrane=True)
     flags = m.ReadoutFlag.HIDDEN | m.ReadoutFlag.DITHER | m.ReadoutFlag.MEMBRANE
     layout = RecordLayout(hello.layer_sizes[1:], bench.image.n_steps, flags)
-    return list(present_requests(np.arange(count, dtype=np.int64), layout, readout, hello.max_payload))
+    return Presentation(layout, readout, hello.max_payload).requests(np.arange(count, dtype=np.int64), count)

@@ -12,17 +12,19 @@ class InProcessLink:
     def __init__(self, device: ByteDevice, name: str = "simulated chip") -> None:
         self._device = device
         self._name = name
-        self._inbound = bytearray()
+        self._inbound: list[bytes] = []
         self._clock_s = 0.0
 
     def write(self, data: bytes) -> None:
-        self._inbound += self._device.feed(data)
+        answers = self._device.feed(data)
+        if answers:
+            self._inbound.append(answers)
 
     def read(self, timeout_s: float) -> bytes:
         if not self._inbound:
             self._clock_s += timeout_s
             return b""
-        data = bytes(self._inbound)
+        data = b"".join(self._inbound)
         self._inbound.clear()
         return data
 

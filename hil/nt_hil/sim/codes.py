@@ -121,10 +121,10 @@ class CodeBank:
         self.codes = codes.copy()
         return self.moved()
 
-    def take(self, codes: ByteArray, revision: int) -> None:
-        """Codes and revision after writes and learning steps that were checked elsewhere."""
+    def stand_at(self, revision: int) -> None:
+        """After writes and learning steps that were checked and done elsewhere, in place."""
         self._staged = None
-        self.codes, self.revision = codes, revision
+        self.revision = revision
 
     def moved(self) -> int:
         """A new revision; whatever was staged for the old one is forgotten."""

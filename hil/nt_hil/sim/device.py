@@ -87,8 +87,8 @@ class Device:
         if self._loop is None or self._session == 0 or not self._decoder.is_between_frames:
             return 0, []
         taken, answers = self._loop.serve(data, self._session, self._expected, self._room)
-        for answer in answers:
-            self._executed(self._expected, answer)
+        if answers:
+            self._executed(self._expected, answers)
         return taken, answers
 
     def boot(self, reason: ResetReason) -> None:
@@ -134,15 +134,19 @@ class Device:
     def _execute(self, frame: Frame) -> bytes:
         answer = self._answer(frame)
         if self._session:
-            self._executed(frame.seq, answer)
+            self._executed(frame.seq, [answer])
         return answer
 
-    def _executed(self, seq: int, answer: bytes) -> None:
-        self._expected = (seq + 1) & 0xFFFF
+    def _executed(self, seq: int, answers: list[bytes]) -> None:
+        """Keep the answers to requests from `seq` on."""
+        kept = self._answers
+        for answer in answers:
+            kept[seq] = answer
+            seq = (seq + 1) & 0xFFFF
+            if len(kept) > self._window:
+                kept.popitem(last=False)
+        self._expected = seq
         self._gap_told = False
-        self._answers[seq] = answer
-        if len(self._answers) > self._window:
-            self._answers.popitem(last=False)
 
     def _refused(self, frame: Frame, refusal: Refusal) -> bytes:
         notice = refusal.notice(frame.type)

@@ -130,10 +130,10 @@ class Learner:
             raise Refusal(ErrorCode.SETTING_RANGE, index=2, seen=rate_q8, limit=1 if rate_q8 < 1 else 32767)
         return replace(self.settings, rate_q8=rate_q8)
 
-    def take(self, state: LearnState, step: int) -> None:
-        """State and step counter after steps that were done elsewhere."""
+    def stand_at(self, step: int) -> None:
+        """After steps that were done elsewhere, in place."""
         self._staged = None
-        self.state, self.step = state, step
+        self.step = step
 
     def advance(self) -> None:
         self.step = (self.step + 1) & 0xFFFFFFFF

@@ -14,7 +14,7 @@ from nt_model.core_host import HostArray
 from nt_model.core_loop import CoreLoop
 from nt_model.loop_state import LoopState
 
-_NEEDED = Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.DEVICE_LOOP
+_NEEDED = Capability.HIDDEN_SPIKES | Capability.DITHER | Capability.MEMBRANE | Capability.DEVICE_LOOP
 _FRAMES_AHEAD = 8
 
 
@@ -25,6 +25,7 @@ class LoopServer:
         self._chip = chip
         self._max_payload = max_payload
         self._core: CoreLoop | None = None
+        self._state = LoopState(0, 0, 0, 0, chip.bank.codes, 0, 0, None, chip.learner.settings, 0)
         self._is_able = chip.options.limits == NO_LIMITS and _NEEDED in chip.options.capabilities
 
     def serve(self, data: bytes, session: int, expected: int, room: int) -> tuple[int, list[bytes]]:
@@ -34,27 +35,19 @@ class LoopServer:
             Bytes taken, and the answers with at most `room` bytes of payload, in turn.
         """
         chip = self._chip
-        # Before a loop has begun, nobody needs the gains at all codes, which take longer than opening the chip.
-        tables = None if chip.bank.corrects or not self._is_able else chip.known_tables()
-        core = None if tables is None else self._core or self._made()
-        if core is None or tables is None:
+        gains = None if chip.bank.corrects or not self._is_able else chip.known_gains()
+        core = None if gains is None else self._core or self._made()
+        if core is None or gains is None:
             return 0, []
-        learner = chip.learner
-        state = LoopState(
-            session,
-            expected,
-            room,
-            chip.bank.revision,
-            chip.bank.codes,
-            chip.fresh_samples,
-            chip.steps_done,
-            learner.state,
-            learner.settings,
-            learner.step,
-        )
-        taken, answers, records = core.serve(state, tables, data)
+        state, bank, learner = self._state, chip.bank, chip.learner
+        state.session, state.expected, state.room = session, expected, room
+        state.revision, state.codes = bank.revision, bank.codes
+        state.fresh = fresh = chip.fresh_samples
+        state.steps_done = chip.steps_done
+        state.learning, state.settings, state.learning_step = learner.state, learner.settings, learner.step
+        taken, answers, records = core.serve(state, gains, data)
         if answers:
-            chip.take_served(state, records)
+            chip.take_served(state, fresh - state.fresh, records)
         return taken, answers
 
     def _made(self) -> CoreLoop | None:

@@ -40,10 +40,11 @@ class OperatingPoints:
             self._kept[key] = computed
         return self._kept[key]
 
-    def known_tables(self, conditions: Conditions) -> GainTables | None:
-        """What `tables` gives, where it was asked for under the same conditions before."""
-        self._under(conditions)
-        return self._tables
+    def known(self, codes: ByteArray, conditions: Conditions) -> GainTables | Operating | None:
+        """What `tables` gives, else what `at` gives, where it was asked for under the same conditions before."""
+        if conditions is not self._conditions:
+            self._under(conditions)
+        return self._kept.get(codes.tobytes()) if self._tables is None else self._tables
 
     def tables(self, conditions: Conditions) -> GainTables:
         """Operating points at all codes under `conditions`: they cost as much as some thirty points, and a learning

@@ -134,18 +134,21 @@ class SimChip:
         """Samples until the drift steps."""
         return EPOCH_SAMPLES - self.samples_presented % EPOCH_SAMPLES
 
-    def known_tables(self) -> GainTables | None:
-        """Operating points at all codes under the present conditions, where something has needed them before."""
-        return self._points.known_tables(self._conditions())
+    def known_gains(self) -> GainTables | Operating | None:
+        """Operating points at all codes under the present conditions, or that at its codes, where something has needed
+        them before; for a chip without corrections."""
+        is_fresh = self.samples_presented // EPOCH_SAMPLES == self._epoch
+        return self._points.known(self.bank.codes, self._conditions_then if is_fresh else self._conditions())
 
-    def take_served(self, state: LoopState, records: bytes | None) -> None:
-        """What frames came to that were served elsewhere; `records` of the last PRESENT among them."""
-        self.samples_presented += self.fresh_samples - state.fresh
+    def take_served(self, state: LoopState, samples: int, records: bytes | None) -> None:
+        """What frames came to that were served elsewhere and presented `samples`; `records` of the last PRESENT among
+        them. Codes and state of the device loop were written into."""
+        self.samples_presented += samples
         self.steps_done = state.steps_done
         if state.revision != self.bank.revision:
-            self.bank.take(state.codes, state.revision)
-        if state.learning_step != self.learner.step and state.learning is not None:
-            self.learner.take(state.learning, state.learning_step)
+            self.bank.stand_at(state.revision)
+        if state.learning_step != self.learner.step:
+            self.learner.stand_at(state.learning_step)
         if records is not None:
             self.result = records
 
@@ -180,8 +183,8 @@ class SimChip:
     def _forward(self, x: ByteArray) -> tuple[ByteArray, NDArray[np.int32]]:
         """Plain spikes of all layers side by side, (1, B, N), and the last layer's membranes as compared in the last
         step, of x (B, T, M)."""
-        done = self.engine.forward(self._point(self.bank.codes), x, self.steps_done)
-        return np.concatenate(done.counts, axis=1)[None], done.compared_q8[-1]
+        counts, compared_q8 = self.engine.read_out(self._point(self.bank.codes), x, self.steps_done)
+        return counts[None], compared_q8
 
     def _dithered(self, x: ByteArray, settings: LearnSettings) -> ByteArray:
         """Spikes (3, B, N) at the codes, above and below them."""

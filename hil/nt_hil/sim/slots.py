@@ -51,17 +51,24 @@ class SlotMemory:
         if steps not in self._banks:
             self._banks[steps] = np.zeros(self.n_slots * size, np.uint8)
         self._banks[steps][begin:end] = events
-        self._mark(np.arange(slot, (end - 1) // size + 1), steps, begin, end)
+        self._mark(slot, steps, begin, end)
 
-    def _mark(self, slots: NDArray[np.int64], steps: int, begin: int, end: int) -> None:
-        """A slot counts as filled up to where it was written without a gap."""
+    def _mark(self, slot: int, steps: int, begin: int, end: int) -> None:
+        """Slots from `slot` on were written up to before element `end`, the first one from `begin` on; a slot counts as
+        filled up to where it was written without a gap."""
         size = steps * self.n_inputs
-        first = np.maximum(begin, slots * size) - slots * size
-        last = np.minimum(end, (slots + 1) * size) - slots * size
-        goes_on = (first > 0) & (first <= self._filled[slots]) & (self._steps[slots] == steps)
-        self._filled[slots] = np.where(first == 0, last, np.where(goes_on, last, 0))
-        self._steps[slots] = steps
-        self._ready[slots] = np.where(self._filled[slots] == size, steps, 0)
+        last = (end - 1) // size
+        offset, filled = begin - slot * size, int(self._filled[slot])
+        goes_on = offset == 0 or (offset <= filled and self._steps[slot] == steps)
+        written = slice(slot, last + 1)
+        self._steps[written] = steps
+        self._filled[written] = size
+        self._filled[last] = end - last * size
+        if not goes_on:
+            self._filled[slot] = 0
+        self._ready[written] = steps
+        for edge in (slot, last):
+            self._ready[edge] = steps if self._filled[edge] == size else 0
 
     def _check(self, slots: NDArray[np.int64], n_steps: int) -> NDArray[np.uint8]:
         outside = slots >= self.n_slots

@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.adapt.streams import StepStreams
+from nt_host.adapt.streams import POOL_WORDS, STEPS_AT_ONCE, StepStreams, block_seeds, head_words
+from nt_model.errors import EnvironmentMissingError
+
+try:
+    from nt_model.core_batches import drawn_batches
+
+    IN_C = True
+except EnvironmentMissingError:
+    IN_C = False
 
 _STREAM = 3
 
@@ -24,16 +32,27 @@ class BatchDraw:
         self._batch_size = batch_size
         self._streams = StepStreams(seed, _STREAM)
         self._turns = np.arange(batch_size) % len(self._counts)
-        # Of equal bounds NumPy draws the same numbers as of an array of them, in a quarter of the time.
-        self._same_count = int(self._counts[0]) if (self._counts == self._counts[0]).all() else 0
+
+        head = head_words(seed, _STREAM)
+        self._head = head if IN_C and len(head) < POOL_WORDS else None
+        self._block = -1
+        self._drawn = np.empty((0, batch_size), np.int64)
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Rows of the batch of step `step` >= 0, (batch_size,): classes in turn, in an order of the step's own, and of
         each class a sample at random."""
+        if self._head is None:
+            return self.rows_in_python(step)
+        block = step - step % STEPS_AT_ONCE
+        if block != self._block:
+            seeds = block_seeds(self._head, block)
+            self._drawn = drawn_batches(seeds, self._batch_size, self._by_class, self._first, self._counts)
+            self._block = block
+        return self._drawn[step - block]
+
+    def rows_in_python(self, step: int) -> NDArray[np.int64]:
+        """`rows` without the C core."""
         rng = self._streams.at(step)
         classes = rng.permutation(len(self._counts))[self._turns]
-        if self._same_count:
-            chosen = rng.integers(0, self._same_count, self._batch_size)
-        else:
-            chosen = rng.integers(0, self._counts[classes])
+        chosen = rng.integers(0, self._counts[classes])
         return self._by_class[self._first[classes] + chosen]

@@ -18,7 +18,7 @@ from nt_host.power.budget import BudgetedChip
 from nt_host.power.silent import ActivityWatch
 from nt_host.rules import Observation, ProbingRule, Rule, RuleEntry, entry_named, make_rule
 from nt_host.rules.base import settings_from
-from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rate_q8
+from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rates_q8
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_model.errors import UsageError
 from nt_model.image import CODE_DEFAULT, Image
@@ -107,8 +107,8 @@ class HostStepper:
         self._prober = rule if isinstance(rule, ProbingRule) else None
         self._budgeted = chip if isinstance(chip, BudgetedChip) else None
         # A budget watches the plain spikes; else the rule's own needs are a third of the bytes.
-        gates = isinstance(rule, DmnRule) and self._budgeted is None
-        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=gates)
+        self._gated = rule if isinstance(rule, DmnRule) and self._budgeted is None else None
+        self._readout = Readout(hidden=rule.hidden_spikes, dither=rule.dither, gates=self._gated is not None)
 
     @property
     def codes(self) -> ByteArray:
@@ -120,6 +120,9 @@ class HostStepper:
             return
         response = deck.present_at(self._codes, rows, self._readout)
         self._on_chip = self._codes
+        if self._gated is not None and response.gates is not None:
+            self._codes = self._gated.update_from_gates(response.gates, labels, self._codes)
+            return
         inputs = deck.constant_events(rows)
         seen = Observation(labels, inputs, response.plain, self._codes, response.plus, response.minus)
         codes = self._rule.update(seen)
@@ -153,7 +156,7 @@ class DeviceStepper:
 
     def __init__(self, chip: Chip, settings: DmnSettings) -> None:
         self._chip = chip
-        self._settings = settings
+        self._rates = rates_q8(settings)
         self._queue: list[LearnBatch] = []
         chip.learn_start(learn_settings(settings, 0))
 
@@ -163,7 +166,8 @@ class DeviceStepper:
         return self._chip.read_codes()[0]
 
     def step(self, deck: Deck, rows: Int64Array, labels: Int64Array, step: int) -> None:
-        self._queue.append(LearnBatch(deck.loaded_slots(rows), labels, rate_q8(self._settings, step)))
+        rate = self._rates[min(step, len(self._rates) - 1)]
+        self._queue.append(LearnBatch(deck.loaded_slots(rows), labels, rate))
         # Steps need no answer of the host's, so they travel together; slots that are loaded anew each time cannot wait.
         if not deck.resident or len(self._queue) >= QUEUED_STEPS:
             self.settle()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UintArray = NDArray[np.uint32]
+UintArray64 = NDArray[np.uint64]
 
 STEPS_AT_ONCE = 64
 POOL_WORDS = 4
@@ -67,13 +68,26 @@ def _words_of(number: int) -> list[int]:
     return words
 
 
+def head_words(seed: int, stream: int) -> list[int]:
+    """What the entropy of a run's steps begins with."""
+    return [*_words_of(seed), stream]
+
+
+def block_seeds(head: list[int], first: int) -> UintArray64:
+    """Seeds (STEPS_AT_ONCE, 4) of PCG64 for the steps from `first` on; `head` has at most three words."""
+    entropy = np.empty((STEPS_AT_ONCE, len(head) + 1), np.uint32)
+    entropy[:, :-1] = head
+    entropy[:, -1] = first + np.arange(STEPS_AT_ONCE)
+    return np.ascontiguousarray(seed_words(entropy)).astype("<u4").view("<u8").astype(np.uint64)
+
+
 class StepStreams:
     """Generators of the steps of a run: `seed` >= 0, `stream` below 2^32."""
 
     def __init__(self, seed: int, stream: int) -> None:
         self._seed = seed
         self._stream = stream
-        self._head = [*_words_of(seed), stream]
+        self._head = head_words(seed, stream)
         self._first = -1
         self._words: list[tuple[int, int, int, int]] = []
         self._bits = np.random.PCG64(0)
@@ -96,8 +110,5 @@ class StepStreams:
         return self._generator
 
     def _fill(self, block: int) -> None:
-        entropy = np.empty((STEPS_AT_ONCE, len(self._head) + 1), np.uint32)
-        entropy[:, :-1] = self._head
-        entropy[:, -1] = block + np.arange(STEPS_AT_ONCE)
-        words = np.ascontiguousarray(seed_words(entropy)).astype("<u4").view("<u8")
+        words = block_seeds(self._head, block)
         self._first, self._words = block, [tuple(row) for row in words.tolist()]

@@ -11,6 +11,10 @@ Q8.8 here, once, and handed to the device with each step, so no exponential runs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
 from nt_host.rules.base import (
@@ -26,6 +30,7 @@ from nt_host.rules.integer_state import IntegerState
 from nt_model import learn
 from nt_model.engine import make_engine
 from nt_model.errors import UsageError
+from nt_model.gate_learner import GateLearner
 from nt_model.image import Image
 
 RATE_MAX_Q8 = 32767
@@ -70,9 +75,16 @@ class DmnSettings:
 
 def rate_q8(settings: DmnSettings, step: int) -> int:
     """Rate of update ``step`` (0 for the first), Q8.8, 1..32767: what the host sends with a step of the device loop."""
-    progress = min(step / max(1, settings.steps - 1), 1.0)
+    last = settings.steps - 1
+    progress = step / last if step < last else float(step > 0)
     share = float(settings.end_share) ** progress
     return max(1, round(settings.rate_code * learn.ONE_Q8 * share))
+
+
+@lru_cache(maxsize=16)
+def rates_q8(settings: DmnSettings) -> tuple[int, ...]:
+    """Rates of all updates that the rate is planned for, and of any later one."""
+    return tuple(rate_q8(settings, step) for step in range(settings.steps + 1))
 
 
 def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:
@@ -97,6 +109,8 @@ class DmnRule(IntegerState):
         self.dither: Dither | None = Dither(settings.hidden_dither_code, settings.output_dither_code)
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
+        self._learner: GateLearner | None = None
+        self._rates = rates_q8(settings)
         super().__init__(codes)
 
     def update(self, observation: Observation) -> ByteArray:
@@ -112,9 +126,19 @@ class DmnRule(IntegerState):
         spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
         present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
         self._learned = self._engine.learn(present, spikes, observation.labels, settings)
-        self._count += 1
+        self.updates += 1
         codes: ByteArray = self._learned.codes.copy()
         return codes
+
+    def update_from_gates(self, gates: bytes, labels: NDArray[np.int64], codes: ByteArray) -> ByteArray:
+        """As `update`, from the gates of B samples (``Response.gates``) with `labels` (B,), presented at `codes`."""
+        learner = self._learner
+        if learner is None or learner.state is not self._learned:
+            learner = self._learner = self._engine.gate_learner(self._learned, learn_settings(self._settings, 0))
+        after = learner.step(codes, gates, labels, self._rates[min(self.updates, len(self._rates) - 1)])
+        self._learned = learner.state
+        self.updates += 1
+        return after
 
 
 register(

@@ -122,7 +122,7 @@ class FeedbackRule(IntegerState):
         total = learn.code_error(self._image, (*hidden, error))
         present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
         self._learned = learn.update_codes(present, total, learn_settings(self._settings.steps_of_dmn(), self.updates))
-        self._count += 1
+        self.updates += 1
         return self._learned.codes.copy()
 
 

@@ -13,16 +13,11 @@ from nt_model import learn
 
 
 class IntegerState:
-    """Codes, accumulator and running mean per code (``nt_model.learn.LearnState``), and the number of updates."""
+    """Codes, accumulator and running mean per code (``nt_model.learn.LearnState``), and ``updates`` made so far."""
 
     def __init__(self, codes: ByteArray) -> None:
         self._learned = learn.LearnState.at(codes)
-        self._count = np.zeros(1, np.int64)
-
-    @property
-    def updates(self) -> int:
-        """Updates made so far."""
-        return int(self._count[0])
+        self.updates = 0
 
     def state(self) -> RuleState:
         """See ``Rule.state``."""
@@ -30,7 +25,7 @@ class IntegerState:
             "codes": self._learned.codes.copy(),
             "accumulator_q8": self._learned.accumulator_q8.copy(),
             "mean_q8": self._learned.mean_q8.copy(),
-            "count": self._count.copy(),
+            "count": np.array([self.updates], np.int64),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -40,5 +35,5 @@ class IntegerState:
             accumulator_q8=taken(state, "accumulator_q8", self._learned.accumulator_q8),
             mean_q8=taken(state, "mean_q8", self._learned.mean_q8),
         )
-        self._count = taken(state, "count", self._count)
+        self.updates = int(taken(state, "count", np.zeros(1, np.int64))[0])
         self._learned = learned

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nt_host.rules import make_rule
-from nt_host.rules.dmn import DmnSettings, learn_settings, rate_q8
+from nt_host.rules.dmn import DmnRule, DmnSettings, learn_settings, rate_q8, rates_q8
 from nt_model.engine import ENGINES
+from nt_model.errors import UsageError
 from nt_model.image import Image
-from nt_model.learn import LearnSettings, LearnState, Spikes, learn_step
+from nt_model.learn import LearnSettings, LearnState, Spikes, learn_step, packed_gates
 from tests.host.rules.toy import SEEDS, images, observe, some_codes, some_samples
 
 values_of_dmn = st.fixed_dictionaries(
@@ -65,10 +66,36 @@ def test_it_learns_from_the_codes_that_were_presented(image: Image, seed: int) -
     np.testing.assert_array_equal(rule.update(seen), expected.codes)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=30, deadline=None)
+@given(image=images, seed=SEEDS, values=values_of_dmn)
+def test_gates_teach_what_the_planes_teach(engine: str, image: Image, seed: int, values: dict[str, float]) -> None:
+    """Steps from gates, from planes, and gates again, on one rule; the other sees planes alone. State survives."""
+    codes = some_codes(image, seed)
+    ours, golden = (make_rule("dmn", image, codes, {**values, "engine": engine}) for _ in range(2))
+    assert isinstance(ours, DmnRule)
+    for step in range(5):
+        events, labels = some_samples(image, seed + step)
+        seen = observe(image, codes, events, labels, golden.dither)
+        gates = packed_gates(
+            *(np.concatenate(each, axis=1) for each in (seen.plus, seen.minus)), len(image.readout_class)
+        )
+        codes = golden.update(seen)
+        learned = ours.update(seen) if step == 2 else ours.update_from_gates(gates.tobytes(), labels, seen.codes)
+        np.testing.assert_array_equal(learned, codes)
+        if step == 3:
+            ours.restore(ours.state())
+    for name, array in golden.state().items():
+        np.testing.assert_array_equal(ours.state()[name], array)
+    with pytest.raises(UsageError, match="gates and labels"):
+        ours.update_from_gates(b"\0", np.zeros(2, np.int64), codes)
+
+
 @given(st.integers(1, 500), st.floats(0.004, 127.99), st.floats(1e-4, 1))
 def test_the_rate_falls_from_the_first_to_the_end_share_and_stays(steps: int, rate_code: float, share: float) -> None:
     chosen = DmnSettings(steps=steps, rate_code=rate_code, end_share=share)
     rates = [rate_q8(chosen, step) for step in range(steps + 3)]
+    assert rates == [*rates_q8(chosen), rates_q8(chosen)[-1], rates_q8(chosen)[-1]]
     assert rates[0] == max(1, round(rate_code * 256))
     assert (np.diff(rates) <= 0).all()
     if steps > 1:
