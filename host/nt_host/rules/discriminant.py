@@ -62,7 +62,7 @@ class DiscriminantSettings:
 
     steps: int = 24
     shrink: float = 0.8
-    reach: float = 1.0
+    reach: float = 1.4
     offset: float = 1.0
     passes: int = 12
     swing: float = 0.35
