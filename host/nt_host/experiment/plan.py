@@ -173,6 +173,11 @@ BALLOT_FEW = AdaptSettings(rule="ballot", steps=200, batch_size=35, held_out=0.0
 ARMBAND_SWITCHES = SwitchSpec(random=512)
 """As many random neurons as the armband's ROM has trained ones; chosen on pretraining subjects (docs/learning.md)."""
 
+DISCRIMINANT = AdaptSettings(rule="discriminant", steps=24, batch_size=140, held_out=0.0)
+WIDE_ARMBAND_SWITCHES = SwitchSpec(per_class=3072, random=1024)
+"""Of every class a voting and a vetoing switch on each of 512 trained and 1,024 random neurons: weights -1, 0 and 1.
+Chosen on pretraining subjects, as are the settings (docs/learning.md)."""
+
 
 def _switched(name: str, task: str, labels_per_class: int, settings: AdaptSettings = BALLOT) -> Plan:
     """A plan on the first layer of the ROM for tasks from MNIST, with switches above it."""
@@ -213,6 +218,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("emg4-semi", "emg", 4, voters=("lda",), unlabelled=APART),
         _drift_plan("emg4-seen", "emg", 4, voters=("lda",), unlabelled=TEST_TOO),
         _drift_plan("emg4-switches", "emg", 4, settings=BALLOT_FEW, switches=ARMBAND_SWITCHES),
+        _drift_plan("emg4-discriminant", "emg", 4, settings=DISCRIMINANT, switches=WIDE_ARMBAND_SWITCHES),
         _drift_plan(
             "emg4-switches-semi",
             "emg",

@@ -12,9 +12,9 @@ from nt_host.teacher.linear_teacher import TEACHER_RULE
 TEXT = (
     "Rules side by side: argmax after adaptation, mean over domains, per cent; in brackets the worst domain; - was not "
     "run. Rules of the chip first, then what may change weights in float. Settings and seeds of each figure stand in "
-    "its section below. `ballot` and `scores` judge classes and not neurons: they are made for the networks of "
-    "`-switches` and `-graded`, the others for the rest. `lr` and `lda` know no network; a `teacher` is part of an "
-    "experiment or not."
+    "its section below. `ballot`, `discriminant` and `scores` judge classes and not neurons: they are made for "
+    "networks of switches and of neurons that count (`-graded`), the others for the rest. `lr` and `lda` know no "
+    "network; a `teacher` is part of an experiment or not."
 )
 FIRST = "dmn"
 

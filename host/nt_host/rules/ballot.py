@@ -28,11 +28,10 @@ from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, reg
 from nt_host.rules.descent_settings import DescentSettings
 from nt_host.rules.election import ERROR_BITS as VOTE_BITS
 from nt_host.rules.election import Election
-from nt_host.rules.exact import LOG2_E, ExactProduct, Int64Array, divided, saturated
+from nt_host.rules.exact import ExactProduct, Int64Array, divided, saturated
 from nt_host.rules.integer_estimate import (
     ERROR_BITS,
     GRADIENT_BITS,
-    UNIT_GAIN_LOG_Q24,
     IntegerLayer,
     carried_down,
     gains_q12,
@@ -47,7 +46,7 @@ from nt_host.rules.integer_estimate import (
     window_slope,
 )
 from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24, whole_rate_q24
-from nt_host.rules.switches import SwitchBoard
+from nt_host.rules.switches import SwitchBoard, turned_codes
 from nt_model.image import Image
 
 ONE_Q24 = 1 << 24
@@ -101,7 +100,7 @@ class BallotRule:
         self._plain = np.setdiff1d(np.arange(image.layers[-1].n_neurons), board.neuron)
         self._voters = self._voters_of(layers[-1])
         self._slope = window_slope(settings.window)
-        self._turned = self._turned_codes()
+        self._turned = turned_codes(board, self._table, settings.swing)
         rates = np.full(image.n_codes, log_rate_q24(settings.rate))
         rates[board.code] = whole_rate_q24(settings.rate_switch)
         start = self._table[codes]
@@ -119,12 +118,6 @@ class BallotRule:
         if len(self._plain) == self._image.layers[-1].n_neurons:
             return last
         return IntegerLayer.of(of_neurons(self._image.layers[-1], self._plain), last.steps, last.event_limit)
-
-    def _turned_codes(self) -> tuple[ByteArray, ByteArray]:
-        """Codes (K,) that turn each switch off and on, nominally."""
-        swing = round(self._settings.swing * LOG2_E * ONE_Q24)
-        turn = self._board.log_turn_q24 - UNIT_GAIN_LOG_Q24
-        return nearest_codes(turn - swing, self._table), nearest_codes(turn + swing, self._table)
 
     def _active(self, codes: ByteArray) -> NDArray[np.bool_]:
         """States (K,) that the switches have at ``codes``, nominally."""

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.rules.exact import ExactProduct, Int64Array, log2_q24
+from nt_host.rules.exact import LOG2_E, ExactProduct, Int64Array, log2_q24
+from nt_host.rules.integer_estimate import UNIT_GAIN_LOG_Q24, nearest_codes
 from nt_model.image import Image
 
 GAIN_OVER_Q8 = 16
 """A threshold in Q23.8 times this, over a weight, is a gain in Q4.12."""
+ONE_Q24 = 1 << 24
 BoolArray = NDArray[np.bool_]
 
 
@@ -80,6 +82,15 @@ class SwitchBoard:
         input ``spikes`` (B, inputs), each at most ``limit``."""
         by_cell = ExactProduct(error, limit)(spikes.T).T
         return self.sign * by_cell.reshape(-1)[self.cell]
+
+
+def turned_codes(
+    board: SwitchBoard, table_q24: Int64Array, swing: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Codes (K,) that turn each switch off and on, nominally: ``swing`` of log gain (natural) below and above g*."""
+    distance = round(swing * LOG2_E * ONE_Q24)
+    turn = board.log_turn_q24 - UNIT_GAIN_LOG_Q24
+    return nearest_codes(turn - distance, table_q24), nearest_codes(turn + distance, table_q24)
 
 
 def _codes_of(domain: NDArray[np.uint16]) -> Int64Array:
