@@ -17,7 +17,7 @@ from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_host.tasks.enose import LABELS_PER_CLASS
 from nt_host.tasks.split import APART, TEST_TOO
-from nt_host.teacher.linear_teacher import DRIFT, TEACHER_RULE
+from nt_host.teacher.linear_teacher import DRIFT, POOLED, TEACHER_RULE
 
 OFF_CHIP = (DIGITAL_RULE, TEACHER_RULE, *LINEAR_RULES)
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
@@ -83,6 +83,7 @@ VOTERS_NAMES = {
     "lr": "logistic regression on source and labels",
     "lda": "discriminant on the labels",
     DRIFT: "drift model of the source's classes",
+    POOLED: "pooled discriminant of source and labels",
 }
 SEEN_TEXT = {
     APART: "samples without labels that are not tested on",
