@@ -139,19 +139,25 @@ def _drift_teachers() -> list[Plan]:
     return plans
 
 
-def _pooled_teachers() -> list[Plan]:
-    """The e-nose under the teacher that pools source and labels, on either ROM, with half of the other samples seen
-    without labels or all of them."""
-    plans = []
-    for digit, labels in (("", None), ("3", 3), ("1", 1)):
-        for ending, rom in (("", {}), ("-graded", {"train": GRADED, "settings": GRADED_SETTINGS})):
-            for seen, unlabelled in (("", APART), ("-seen", TEST_TOO)):
-                name = f"enose{digit}-pooled{seen}{ending}"
-                plans.append(_drift_plan(name, "enose", labels, voters=(POOLED,), unlabelled=unlabelled, **rom))
-    return plans
-
-
 MADE_UP = 400
+
+
+def _pooled_teachers() -> list[Plan]:
+    """The e-nose under the teacher that pools source and labels, on either ROM: half of the other samples are seen
+    without labels, or all of them, or none and samples are made up."""
+    kinds: dict[str, dict[str, Any]] = {
+        "": {"unlabelled": APART},
+        "-seen": {"unlabelled": TEST_TOO},
+        "-made": {"made_up": MADE_UP},
+    }
+    roms: dict[str, dict[str, Any]] = {"": {}, "-graded": {"train": GRADED, "settings": GRADED_SETTINGS}}
+    return [
+        _drift_plan(f"enose{digit}-pooled{kind}{rom}", "enose", labels, voters=(POOLED,), **more, **image)
+        for digit, labels in (("", None), ("3", 3), ("1", 1))
+        for kind, more in kinds.items()
+        for rom, image in roms.items()
+    ]
+
 
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})

@@ -3,10 +3,11 @@
 The vote is the mean class probability of the voters. `lr` and `lda` are `nt_host.experiment.linear_baseline`'s: `lr`
 knows the source and the labels, `lda` the labels alone, and only where there are more labels than classes. `drift`
 (`nt_host.teacher.drift_model`) moves the source's classes by what the labels say of the shift. `pooled`
-(`nt_host.teacher.pooled_discriminant`) is a discriminant of both; where it votes it also learns from the unlabelled
-samples, in the way that its module tells. Elsewhere each of at most ROUNDS rounds fits a discriminant with shrinkage (Ledoit and Wolf 2004) on the labelled samples, LABEL_COPIES times
-each, and on all unlabelled ones under the answers of the round before: self-training, Scudder 1965, IEEE Transactions
-on Information Theory 11, 363. Classes that no labelled sample has are never answered.
+(`nt_host.teacher.pooled_discriminant`) is a discriminant of both; where it votes, it also learns from the unlabelled
+samples, as its module tells. Elsewhere each of at most ROUNDS rounds fits a discriminant with shrinkage (Ledoit and
+Wolf 2004) on the labelled samples, LABEL_COPIES times each, and on all unlabelled ones under the answers of the round
+before: self-training, Scudder 1965, IEEE Transactions on Information Theory 11, 363. Classes that no labelled sample
+has are never answered.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ def pool(
     classes = np.unique(labels)
     told = np.isin(source_labels, classes)
     values, new = source[told].astype(np.float64), labelled.astype(np.float64)
-    source_is, labelled_is = (np.equal.outer(each, classes).astype(np.float64) for each in (source_labels[told], labels))
+    source_is, labelled_is = (
+        np.equal.outer(each, classes).astype(np.float64) for each in (source_labels[told], labels)
+    )
     means = source_is.T @ values / source_is.sum(axis=0)[:, None]
     shift = (new - labelled_is @ means).mean(axis=0)
     return Pool(classes, values + shift, source_is, new, labelled_is)
