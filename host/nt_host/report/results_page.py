@@ -31,7 +31,8 @@ SUMMARY_TEXT = (
     "share of the labels that a trial keeps for itself. Rules `tft`, `lr`, `lda` and `teacher` change weights in float "
     "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
     "tested on as well; `-made`: samples that it makes up of the labelled ones; `-drift`: as `-semi`, with a voter "
-    "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered (docs/learning.md)."
+    "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered; `-pooled`: as `-semi`, by a "
+    "discriminant of source and labels (docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
