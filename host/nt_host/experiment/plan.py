@@ -139,25 +139,19 @@ def _drift_teachers() -> list[Plan]:
     return plans
 
 
-MADE_UP = 400
-
-
 def _pooled_teachers() -> list[Plan]:
     """The e-nose under the teacher that pools source and labels, on either ROM: half of the other samples are seen
-    without labels, or all of them, or none and samples are made up."""
-    kinds: dict[str, dict[str, Any]] = {
-        "": {"unlabelled": APART},
-        "-seen": {"unlabelled": TEST_TOO},
-        "-made": {"made_up": MADE_UP},
-    }
+    without labels, or all of them."""
     roms: dict[str, dict[str, Any]] = {"": {}, "-graded": {"train": GRADED, "settings": GRADED_SETTINGS}}
     return [
-        _drift_plan(f"enose{digit}-pooled{kind}{rom}", "enose", labels, voters=(POOLED,), **more, **image)
+        _drift_plan(f"enose{digit}-pooled{kind}{rom}", "enose", labels, voters=(POOLED,), unlabelled=seen, **image)
         for digit, labels in (("", None), ("3", 3), ("1", 1))
-        for kind, more in kinds.items()
+        for kind, seen in (("", APART), ("-seen", TEST_TOO))
         for rom, image in roms.items()
     ]
 
+
+MADE_UP = 400
 
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
