@@ -20,7 +20,7 @@ from nt_host.tasks import Target, load_task, split_target
 from nt_host.tasks.dataset import Dataset, one_domain
 from nt_host.tasks.split import APART, TEST_TOO, UNLABELLED, set_apart
 from nt_host.teacher.lesson import lesson
-from nt_host.teacher.linear_teacher import LABEL_COPIES, TEACHER_RULE, VOTERS, taught, voting
+from nt_host.teacher.linear_teacher import DRIFT, LABEL_COPIES, TEACHER_RULE, USUAL_VOTERS, VOTERS, taught, voting
 from nt_host.teacher.made_up import differences, made_up
 from nt_model.errors import UsageError
 from nt_model.image import EncoderSpec
@@ -31,7 +31,9 @@ NAMES = ("left", "right", "never labelled")
 DIMENSIONS = 20
 MIXED = np.linalg.qr(np.random.default_rng(0).normal(size=(DIMENSIONS, DIMENSIONS)))[0]
 PLAIN = EncoderSpec("count", "none", 8, np.zeros(DIMENSIONS, np.float32), np.ones(DIMENSIONS, np.float32))
-QUICK = Plan("digits", "digits", settings=AdaptSettings(steps=10, batch_size=32, held_out=0), voters=VOTERS)
+QUICK = Plan(
+    "digits", "digits", settings=AdaptSettings(steps=10, batch_size=32, held_out=0), voters=(*USUAL_VOTERS, DRIFT)
+)
 
 
 def clouds(per_class: int, seed: int = 0) -> Dataset:

@@ -12,7 +12,7 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
 from nt_host.tasks.split import APART, TEST_TOO
-from nt_host.teacher.linear_teacher import DRIFT, USUAL_VOTERS
+from nt_host.teacher.linear_teacher import DRIFT, POOLED, USUAL_VOTERS
 from nt_host.train_image import GRADED, recipe
 from nt_model.errors import UsageError
 
@@ -139,6 +139,18 @@ def _drift_teachers() -> list[Plan]:
     return plans
 
 
+def _pooled_teachers() -> list[Plan]:
+    """The e-nose under the teacher that pools source and labels, on either ROM: half of the other samples are seen
+    without labels, or all of them."""
+    roms: dict[str, dict[str, Any]] = {"": {}, "-graded": {"train": GRADED, "settings": GRADED_SETTINGS}}
+    return [
+        _drift_plan(f"enose{digit}-pooled{kind}{rom}", "enose", labels, voters=(POOLED,), unlabelled=seen, **image)
+        for digit, labels in (("", None), ("3", 3), ("1", 1))
+        for kind, seen in (("", APART), ("-seen", TEST_TOO))
+        for rom, image in roms.items()
+    ]
+
+
 MADE_UP = 400
 
 FEW = AdaptSettings(steps=300, batch_size=50)
@@ -210,6 +222,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose3-made", "enose", 3, voters=USUAL_VOTERS, made_up=MADE_UP),
         _drift_plan("enose1-made", "enose", 1, voters=USUAL_VOTERS, made_up=MADE_UP),
         *_drift_teachers(),
+        *_pooled_teachers(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),

@@ -17,7 +17,7 @@ from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_host.tasks.enose import LABELS_PER_CLASS
 from nt_host.tasks.split import APART, TEST_TOO
-from nt_host.teacher.linear_teacher import DRIFT, TEACHER_RULE
+from nt_host.teacher.linear_teacher import DRIFT, POOLED, TEACHER_RULE
 
 OFF_CHIP = (DIGITAL_RULE, TEACHER_RULE, *LINEAR_RULES)
 BANNER = "<!-- Rendered by `nt-host report`; do not edit. -->"
@@ -31,7 +31,8 @@ SUMMARY_TEXT = (
     "share of the labels that a trial keeps for itself. Rules `tft`, `lr`, `lda` and `teacher` change weights in float "
     "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
     "tested on as well; `-made`: samples that it makes up of the labelled ones; `-drift`: as `-semi`, with a voter "
-    "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered (docs/learning.md)."
+    "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered; `-pooled`: as `-semi`, by a "
+    "discriminant of source and labels (docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
@@ -83,6 +84,7 @@ VOTERS_NAMES = {
     "lr": "logistic regression on source and labels",
     "lda": "discriminant on the labels",
     DRIFT: "drift model of the source's classes",
+    POOLED: "pooled discriminant of source and labels",
 }
 SEEN_TEXT = {
     APART: "samples without labels that are not tested on",

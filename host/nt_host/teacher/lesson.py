@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.tasks.dataset import Dataset
-from nt_host.teacher.linear_teacher import USUAL_VOTERS, Teacher, taught, voting, with_answers
+from nt_host.teacher.linear_teacher import POOLED, USUAL_VOTERS, Teacher, taught, voting, with_answers
 from nt_host.teacher.made_up import made_up
 from nt_model.image import EncoderSpec
 
@@ -50,7 +50,7 @@ def lesson(
     teacher = voting(voters, encoder, source, labelled, earlier)
     others = [np.empty((0, labelled.n_features), np.float32)]
     if unlabelled is not None:
-        teacher = taught(teacher, labelled, unlabelled)
+        teacher = taught(teacher, labelled, unlabelled, source if POOLED in voters else None)
         others.append(unlabelled)
     if made_up_count:
         others.append(made_up(encoder, source, labelled, made_up_count, seed))

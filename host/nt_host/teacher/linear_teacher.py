@@ -2,10 +2,12 @@
 
 The vote is the mean class probability of the voters. `lr` and `lda` are `nt_host.experiment.linear_baseline`'s: `lr`
 knows the source and the labels, `lda` the labels alone, and only where there are more labels than classes. `drift`
-(`nt_host.teacher.drift_model`) moves the source's classes by what the labels say of the shift. Each of at most ROUNDS
-rounds fits a discriminant with shrinkage (Ledoit and Wolf 2004) on the labelled samples, LABEL_COPIES times
-each, and on all unlabelled ones under the answers of the round before: self-training, Scudder 1965, IEEE Transactions
-on Information Theory 11, 363. Classes that no labelled sample has are never answered.
+(`nt_host.teacher.drift_model`) moves the source's classes by what the labels say of the shift. `pooled`
+(`nt_host.teacher.pooled_discriminant`) is a discriminant of both; where it votes, it also learns from the unlabelled
+samples, as its module tells. Elsewhere each of at most ROUNDS rounds fits a discriminant with shrinkage (Ledoit and
+Wolf 2004) on the labelled samples, LABEL_COPIES times each, and on all unlabelled ones under the answers of the round
+before: self-training, Scudder 1965, IEEE Transactions on Information Theory 11, 363. Classes that no labelled sample
+has are never answered.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from nt_host.experiment.linear_baseline import LINEAR_RULES, fitted, standardised
 from nt_host.tasks.dataset import Dataset, joined
 from nt_host.teacher.drift_model import fitted_drift
+from nt_host.teacher.pooled_discriminant import Pool, fitted_pool, pool, settled
 from nt_model.errors import UsageError
 from nt_model.image import EncoderSpec
 
@@ -30,7 +33,10 @@ Int64Array = NDArray[np.int64]
 TEACHER_RULE = "teacher"
 """What an experiment calls the teacher where it runs alone, without a chip."""
 DRIFT = "drift"
-VOTERS = (*LINEAR_RULES, DRIFT)
+POOLED = "pooled"
+VOTERS = (*LINEAR_RULES, DRIFT, POOLED)
+_OF_ALL_CLASSES = (DRIFT, POOLED)
+"""Voters that need source samples of every labelled class."""
 USUAL_VOTERS = LINEAR_RULES
 ROUNDS = 8
 LABEL_COPIES = 3
@@ -51,8 +57,8 @@ class Teacher:
     classes: Int64Array
     models: tuple[Any, ...]
 
-    def _shares(self, values: FloatArray) -> ProbabilityArray:
-        """(n, k) mean probability of each of `classes`, each model's over these alone."""
+    def shares(self, values: FloatArray) -> ProbabilityArray:
+        """(n, k) mean probability of each of `classes`, each model's over these alone, by standardised features."""
         total = np.zeros((len(values), len(self.classes)))
         for model in self.models:
             among = np.isin(model.classes_, self.classes)
@@ -62,7 +68,7 @@ class Teacher:
 
     def predict(self, values: FloatArray) -> Int64Array:
         """As `answers`, by standardised features, as the models themselves take them."""
-        answered: Int64Array = self.classes[self._shares(values).argmax(axis=1)].astype(np.int64)
+        answered: Int64Array = self.classes[self.shares(values).argmax(axis=1)].astype(np.int64)
         return answered
 
     def answers(self, features: FloatArray) -> Int64Array:
@@ -85,13 +91,13 @@ def voting(
     classes = np.unique(labelled.labels)
     able = [voter for voter in voters if voter != "lda" or len(labelled) > len(classes)]
     if not np.isin(classes, source.labels).all():
-        able = [voter for voter in able if voter != DRIFT]
+        able = [voter for voter in able if voter not in _OF_ALL_CLASSES]
     if unknown or not able:
         raise UsageError(
             "the teacher has no voter that can learn here",
             evidence=f"voters: {', '.join(voters)}; {len(labelled)} labels of {len(classes)} classes",
-            next_step=f"choose among {', '.join(VOTERS)}; `lda` needs more labels than classes, `{DRIFT}` a source "
-            "with all of them",
+            next_step=f"choose among {', '.join(VOTERS)}; `lda` needs more labels than classes, "
+            f"{' and '.join(f'`{voter}`' for voter in _OF_ALL_CLASSES)} a source with all of them",
         )
     return Teacher(encoder, classes, tuple(_voter(voter, encoder, source, labelled, earlier) for voter in able))
 
@@ -99,14 +105,23 @@ def voting(
 def _voter(voter: str, encoder: EncoderSpec, source: Dataset, labelled: Dataset, earlier: Dataset | None) -> Any:
     if voter == "lr" and earlier is not None:
         return fitted(voter, encoder, source, joined([earlier, labelled]))
+    if voter == POOLED:
+        return fitted_pool(_pool(encoder, source, labelled))
     if voter != DRIFT:
         return fitted(voter, encoder, source, labelled)
     source_values, values = (standardised(encoder, each.features) for each in (source, labelled))
     return fitted_drift(source_values, source, values, labelled)
 
 
-def taught(first: Teacher, labelled: Dataset, unlabelled: FloatArray) -> Teacher:
+def _pool(encoder: EncoderSpec, source: Dataset, labelled: Dataset) -> Pool:
+    source_values, values = (standardised(encoder, each.features) for each in (source, labelled))
+    return pool(source_values, source.labels, values, labelled.labels)
+
+
+def taught(first: Teacher, labelled: Dataset, unlabelled: FloatArray, source: Dataset | None = None) -> Teacher:
     """A discriminant that begins with the answers of `first` on `unlabelled` (m, F) and learns from its own.
+
+    With a `source`, which must hold all labelled classes, it is the pooled one.
 
     Raises:
         UsageError: there is no unlabelled sample, or their features do not fit.
@@ -117,6 +132,10 @@ def taught(first: Teacher, labelled: Dataset, unlabelled: FloatArray) -> Teacher
             evidence=f"features of shape {unlabelled.shape}; {labelled.n_features} features per labelled sample",
             next_step="give at least one sample with the same features",
         )
+    if source is not None:
+        values = standardised(first.encoder, unlabelled)
+        model = settled(_pool(first.encoder, source, labelled), values, first.shares(values))
+        return Teacher(first.encoder, first.classes, (model,))
     teacher, answers = first, first.answers(unlabelled)
     for _ in range(ROUNDS):
         lesson = with_answers(labelled, unlabelled, answers)
