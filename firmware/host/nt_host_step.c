@@ -49,15 +49,18 @@ static int step_run(struct nt_host *host, const struct nt_host_options *options,
 
 static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
 
-int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
-                       struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes)
+int nt_host_dither(struct nt_host *host, const struct nt_host_options *options, uint32_t samples,
+                   const struct nt_learn_settings *settings, struct nt_host_point *const *points,
+                   struct nt_host_gains gains, const uint8_t *codes)
 {
+    uint32_t threads = nt_host_threads_expected(host, options, samples, &host->layers[0]);
     uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_STEP, (size_t)NT_ARRAY_POINTS * host->n_codes);
     if (!dithered)
         return NT_ERROR_SPACE;
+    nt_host_pool_call(&host->pool, threads);
     for (unsigned p = 0; p < NT_ARRAY_POINTS; p++)
         codes_dither(host, settings, codes, signs[p], dithered + (size_t)p * host->n_codes);
-    nt_host_points_table_set(host, points, NT_ARRAY_POINTS, tables, dithered);
+    nt_host_gains_set(host, &host->pool, threads, points, NT_ARRAY_POINTS, gains, dithered);
     return NT_OK;
 }
 
@@ -69,7 +72,8 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
     size_t batch_bytes = (size_t)samples * steps * host->layers[0].n_inputs;
     for (uint32_t done = 0; done < n_steps; done++) {
-        int result = nt_host_die_dither(host, &settings[done], points, tables, state->codes);
+        int result = nt_host_dither(host, options, samples, &settings[done], points,
+                                    (struct nt_host_gains){.tables = tables}, state->codes);
         if (result == NT_OK)
             result = step_run(host, options, &settings[done], fixed, state, events + done * batch_bytes,
                               labels + (size_t)done * samples, samples, steps,
@@ -88,13 +92,9 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps)
 {
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
-    uint8_t *codes = nt_host_buffer_reserve(host, BUFFER_STEP, host->n_codes);
-    if (!codes)
-        return NT_ERROR_SPACE;
-    nt_host_pool_call(&host->pool, nt_host_threads_expected(host, options, samples, &host->layers[0]));
-    for (unsigned p = 0; p < NT_ARRAY_POINTS; p++) {
-        codes_dither(host, settings, state->codes, signs[p], codes);
-        nt_host_point_codes_set(host, points[p], gain_q12, codes);
-    }
+    int result = nt_host_dither(host, options, samples, settings, points,
+                                (struct nt_host_gains){.nominal_q12 = gain_q12}, state->codes);
+    if (result < 0)
+        return result;
     return step_run(host, options, settings, fixed, state, events, labels, samples, steps, 0);
 }
