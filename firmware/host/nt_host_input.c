@@ -8,6 +8,8 @@
 
 /* Strips of a tile for each thread: enough for one that is slow to leave some to the others. */
 #define STRIPS_EACH 4u
+/* Inputs of a strip: each of its rows has a price, and a line of bits belongs to one thread. */
+#define STRIP_LEAST 512u
 /* Share of the inputs taken to be active before they are counted. */
 #define ACTIVITY_EXPECTED 0.25
 /* Inputs of a row whose digits are worked on at a time. */
@@ -68,8 +70,9 @@ struct strip {
 static void strips_set(struct strips *strips, size_t inputs, uint32_t threads)
 {
     size_t across = threads > 1 ? STRIPS_EACH * (size_t)threads : 1;
+    size_t width = (inputs + 64 * across - 1) / (64 * across) * 64;
     strips->inputs = inputs;
-    strips->width = (inputs + 64 * across - 1) / (64 * across) * 64;
+    strips->width = threads > 1 && width < STRIP_LEAST ? STRIP_LEAST : width;
     strips->across = (uint32_t)((inputs + strips->width - 1) / strips->width);
     strips->threads = threads;
 }
@@ -186,7 +189,7 @@ static int planes_fill(struct nt_host *host, const struct nt_host_options *optio
     const struct nt_host_layer *layer = &host->layers[0];
     struct strips strips = {.host = host, .input = input, .events = events};
     strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, (size_t)input->n_planes * input->rows * input->stride);
+    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS, (size_t)input->n_planes * input->rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
     int result = strips_finish(host, strip_pack, &strips);
@@ -317,7 +320,7 @@ int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *opt
     planes_find(input, atomic_load(&digits.used_negative));
     input->n_negative = input->n_planes;
     planes_find(input, atomic_load(&digits.strips.used));
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * rows * input->stride);
+    input->bits = nt_host_buffer_reserve(host, BUFFER_DIGITS, input->n_planes * rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
     return strips_finish(host, strip_digits_pack, &digits.strips);

@@ -19,15 +19,16 @@ struct nt_host_layer {
     uint16_t *domain; /* n_neurons pairs */
 };
 
-/* A buffer that only grows, so that equal batches allocate once. */
+/* A buffer that only grows, so that equal batches allocate once. What is shared out differently has buffers of its own: to
+   overwrite a line that another core has read or written costs up to 300 ns. */
 struct nt_host_buffer {
     void *data;
     size_t bytes;
 };
 
-enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
-       BUFFER_ERRORS, BUFFER_GATED, BUFFER_GATED_OWN, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER,
-       BUFFER_EVENTS, BUFFER_LABELS, BUFFERS };
+enum { BUFFER_LANES, BUFFER_BITS, BUFFER_RASTER_A, BUFFER_RASTER_B, BUFFER_DIGITS, BUFFER_OFFSETS, BUFFER_WORDS,
+       BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH, BUFFER_DITHERED, BUFFER_ERRORS, BUFFER_GATED, BUFFER_GATED_OWN,
+       BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER, BUFFER_EVENTS, BUFFER_LABELS, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;

@@ -54,7 +54,7 @@ int nt_host_dither(struct nt_host *host, const struct nt_host_options *options, 
                    struct nt_host_gains gains, const uint8_t *codes)
 {
     uint32_t threads = nt_host_threads_expected(host, options, samples, &host->layers[0]);
-    uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_STEP, (size_t)NT_ARRAY_POINTS * host->n_codes);
+    uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_DITHERED, (size_t)NT_ARRAY_POINTS * host->n_codes);
     if (!dithered)
         return NT_ERROR_SPACE;
     nt_host_pool_call(&host->pool, threads);
