@@ -131,11 +131,11 @@ static void strip_count(void *context, uint32_t share, uint32_t lane)
 }
 
 /* `bytes` are those of the strip in one row. Gives their OR. */
-static uint8_t strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, unsigned bit,
-                              uint8_t *bits)
+static uint8_t strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, size_t ahead,
+                              unsigned bit, uint8_t *bits)
 {
     size_t written = (strip->inputs + 7) / 8;
-    uint8_t used = strips->host->isa->bits_pack(bytes, strip->inputs, bit, bits);
+    uint8_t used = strips->host->isa->bits_pack(bytes, strip->inputs, ahead, bit, bits);
     memset(bits + written, 0, strip_bytes(strips, strip) - written);
     return used;
 }
@@ -145,10 +145,13 @@ static void strip_pack(void *context, uint32_t share, uint32_t lane)
     struct strips *strips = context;
     const struct nt_host_input *input = strips->input;
     struct strip strip = strip_of(strips, share);
+    /* The next row's strip is elsewhere, where the hardware does not look for it. */
+    size_t ahead = strips->across > 1 ? input->repeat * strips->inputs : 0;
     uint32_t used = 0;
     for (uint32_t p = 0; p < input->n_planes; p++)
         for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
-            used |= strip_row_pack(strips, &strip, strip_events(strips, &strip, r), input->planes[p],
+            used |= strip_row_pack(strips, &strip, strip_events(strips, &strip, r),
+                                   r + 1 < strip.row + strip.rows ? ahead : 0, input->planes[p],
                                    strip_bits(strips, &strip, p, r));
     atomic_fetch_or(&strips->used, used);
     strip_count(context, share, lane);
@@ -281,7 +284,7 @@ static void part_planes_fill(const struct strips *strips, const struct strip *pa
         if (plane / 8 != loaded)
             strips->host->isa->words_narrow(words, part->inputs, plane / 8 * 8, bytes);
         loaded = plane / 8;
-        strip_row_pack(strips, part, bytes, plane % 8, strip_bits(strips, part, p, part->row));
+        strip_row_pack(strips, part, bytes, 0, plane % 8, strip_bits(strips, part, p, part->row));
     }
 }
 
