@@ -9,13 +9,23 @@ static uint8_t shifted(uint8_t code, int shift)
     return (uint8_t)nt_i32_clamp(code + shift, 0, 255);
 }
 
+/* All codes raised by `up`, or lowered by `down`, within 0..255; one of the two is 0. */
+static void codes_shift(const uint8_t *codes, size_t count, uint8_t up, uint8_t down, uint8_t *out)
+{
+    uint8_t most = (uint8_t)(255 - up);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t raised = (uint8_t)((codes[i] < most ? codes[i] : most) + up);
+        out[i] = (uint8_t)((raised > down ? raised : down) - down);
+    }
+}
+
 /* Codes of one operating point: `sign` 0 as they are, else dithered by d, or by m where a domain supplies an output. */
 static void codes_dither(const struct nt_host *host, const struct nt_learn_settings *settings, const uint8_t *codes,
                          int sign, uint8_t *out)
 {
     const struct nt_host_layer *outputs = &host->layers[host->n_layers - 1];
-    for (uint32_t i = 0; i < host->n_codes; i++)
-        out[i] = shifted(codes[i], sign * settings->hidden_dither_code);
+    uint8_t hidden = settings->hidden_dither_code;
+    codes_shift(codes, host->n_codes, sign > 0 ? hidden : 0, sign < 0 ? hidden : 0, out);
     for (uint32_t i = 0; i < 2 * outputs->n_neurons; i++)
         out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
 }
