@@ -128,7 +128,7 @@ struct nt_host_isa {
     double lookup_ns;
     double event_ns;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. Gives the OR of all
-       bytes. */
+       bytes. Asks for those `ahead` bytes on, if not 0, which must exist. */
     uint8_t (*bits_pack)(const uint8_t *x, size_t count, size_t ahead, unsigned plane, uint8_t *bits);
     /* Ones in `bytes` bytes, a multiple of 8. */
     uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
