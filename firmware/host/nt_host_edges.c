@@ -27,12 +27,14 @@ struct nt_host_edges nt_host_edges_at(const struct nt_host_point_layer *layer, u
     return (struct nt_host_edges){first, first + layer->entries, first + 2 * (size_t)layer->entries};
 }
 
-void nt_host_edges_find(const struct nt_host_isa *isa, const struct nt_host_point_layer *layer)
+void nt_host_edges_find(const struct nt_host_isa *isa, const struct nt_host_point_layer *layer, uint32_t first,
+                        uint32_t blocks)
 {
-    if (!layer->edges || layer->cells.is_split)
+    if (!layer->edges)
         return;
-    isa->edges_find(layer->edges, &layer->cells, layer->cells.threshold_q8, layer->entries);
-    for (uint32_t block = 0; layer->cells.sigma_q8 && block * NT_HOST_BLOCK < layer->entries; block++) {
+    struct nt_host_cells some = nt_host_block_cells(&layer->cells, first);
+    isa->edges_find(nt_host_edges_at(layer, first).spike, &some, some.threshold_q8, (size_t)blocks * NT_HOST_BLOCK);
+    for (uint32_t block = first; layer->cells.sigma_q8 && block < first + blocks; block++) {
         struct nt_host_cells cells = nt_host_block_cells(&layer->cells, block);
         struct nt_host_edges edges = nt_host_edges_at(layer, block);
         noise_edges_find(isa, &edges, &cells);

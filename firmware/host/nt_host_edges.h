@@ -11,9 +11,10 @@ struct nt_host_edges {
     int16_t *high;
 };
 
-/* Finds the edges of a layer's operating point anew; a layer whose sums may leave 16 bits, or whose domains are split, has
+/* Finds the edges of some blocks of a layer anew, none of whose domains is split; a layer whose sums may leave 16 bits has
    none. */
-void nt_host_edges_find(const struct nt_host_isa *isa, const struct nt_host_point_layer *layer);
+void nt_host_edges_find(const struct nt_host_isa *isa, const struct nt_host_point_layer *layer, uint32_t first,
+                        uint32_t blocks);
 
 struct nt_host_edges nt_host_edges_at(const struct nt_host_point_layer *layer, uint32_t block);
 

@@ -56,7 +56,7 @@ int nt_host_gates(struct nt_host *host, const struct nt_host_options *options, c
                   struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes,
                   const uint8_t *events, uint32_t samples, uint32_t steps, uint64_t first_step, uint8_t *gates)
 {
-    int result = nt_host_die_dither(host, settings, points, tables, codes);
+    int result = nt_host_dither(host, options, samples, settings, points, (struct nt_host_gains){.tables = tables}, codes);
     if (result < 0)
         return result;
     uint8_t *planes;

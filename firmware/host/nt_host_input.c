@@ -8,6 +8,8 @@
 
 /* Strips of a tile for each thread: enough for one that is slow to leave some to the others. */
 #define STRIPS_EACH 4u
+/* Inputs of a strip: each of its rows has a price, and a line of bits belongs to one thread. */
+#define STRIP_LEAST 512u
 /* Share of the inputs taken to be active before they are counted. */
 #define ACTIVITY_EXPECTED 0.25
 /* Inputs of a row whose digits are worked on at a time. */
@@ -68,8 +70,9 @@ struct strip {
 static void strips_set(struct strips *strips, size_t inputs, uint32_t threads)
 {
     size_t across = threads > 1 ? STRIPS_EACH * (size_t)threads : 1;
+    size_t width = (inputs + 64 * across - 1) / (64 * across) * 64;
     strips->inputs = inputs;
-    strips->width = (inputs + 64 * across - 1) / (64 * across) * 64;
+    strips->width = threads > 1 && width < STRIP_LEAST ? STRIP_LEAST : width;
     strips->across = (uint32_t)((inputs + strips->width - 1) / strips->width);
     strips->threads = threads;
 }
@@ -128,11 +131,11 @@ static void strip_count(void *context, uint32_t share, uint32_t lane)
 }
 
 /* `bytes` are those of the strip in one row. Gives their OR. */
-static uint8_t strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, unsigned bit,
-                              uint8_t *bits)
+static uint8_t strip_row_pack(const struct strips *strips, const struct strip *strip, const uint8_t *bytes, size_t ahead,
+                              unsigned bit, uint8_t *bits)
 {
     size_t written = (strip->inputs + 7) / 8;
-    uint8_t used = strips->host->isa->bits_pack(bytes, strip->inputs, bit, bits);
+    uint8_t used = strips->host->isa->bits_pack(bytes, strip->inputs, ahead, bit, bits);
     memset(bits + written, 0, strip_bytes(strips, strip) - written);
     return used;
 }
@@ -142,10 +145,13 @@ static void strip_pack(void *context, uint32_t share, uint32_t lane)
     struct strips *strips = context;
     const struct nt_host_input *input = strips->input;
     struct strip strip = strip_of(strips, share);
+    /* The next row's strip is elsewhere, where the hardware does not look for it. */
+    size_t ahead = strips->across > 1 ? input->repeat * strips->inputs : 0;
     uint32_t used = 0;
     for (uint32_t p = 0; p < input->n_planes; p++)
         for (uint32_t r = strip.row; r < strip.row + strip.rows; r++)
-            used |= strip_row_pack(strips, &strip, strip_events(strips, &strip, r), input->planes[p],
+            used |= strip_row_pack(strips, &strip, strip_events(strips, &strip, r),
+                                   r + 1 < strip.row + strip.rows ? ahead : 0, input->planes[p],
                                    strip_bits(strips, &strip, p, r));
     atomic_fetch_or(&strips->used, used);
     strip_count(context, share, lane);
@@ -186,7 +192,7 @@ static int planes_fill(struct nt_host *host, const struct nt_host_options *optio
     const struct nt_host_layer *layer = &host->layers[0];
     struct strips strips = {.host = host, .input = input, .events = events};
     strips_set(&strips, layer->n_inputs, nt_host_threads_expected(host, options, input->rows, layer));
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, (size_t)input->n_planes * input->rows * input->stride);
+    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS, (size_t)input->n_planes * input->rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
     int result = strips_finish(host, strip_pack, &strips);
@@ -278,7 +284,7 @@ static void part_planes_fill(const struct strips *strips, const struct strip *pa
         if (plane / 8 != loaded)
             strips->host->isa->words_narrow(words, part->inputs, plane / 8 * 8, bytes);
         loaded = plane / 8;
-        strip_row_pack(strips, part, bytes, plane % 8, strip_bits(strips, part, p, part->row));
+        strip_row_pack(strips, part, bytes, 0, plane % 8, strip_bits(strips, part, p, part->row));
     }
 }
 
@@ -317,7 +323,7 @@ int nt_host_input_errors(struct nt_host *host, const struct nt_host_options *opt
     planes_find(input, atomic_load(&digits.used_negative));
     input->n_negative = input->n_planes;
     planes_find(input, atomic_load(&digits.strips.used));
-    input->bits = nt_host_buffer_reserve(host, BUFFER_BITS_A, input->n_planes * rows * input->stride);
+    input->bits = nt_host_buffer_reserve(host, BUFFER_DIGITS, input->n_planes * rows * input->stride);
     if (!input->bits)
         return NT_ERROR_SPACE;
     return strips_finish(host, strip_digits_pack, &digits.strips);

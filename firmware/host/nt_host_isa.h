@@ -129,8 +129,8 @@ struct nt_host_isa {
     double lookup_ns;
     double event_ns;
     /* Bit `plane` of each of `count` bytes, as bits; the last byte of `bits` is filled with zeros. Gives the OR of all
-       bytes. */
-    uint8_t (*bits_pack)(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits);
+       bytes. Asks for those `ahead` bytes on, if not 0, which must exist. */
+    uint8_t (*bits_pack)(const uint8_t *x, size_t count, size_t ahead, unsigned plane, uint8_t *bits);
     /* Ones in `bytes` bytes, a multiple of 8. */
     uint32_t (*ones_count)(const uint8_t *bits, size_t bytes);
     /* sum += (when `fresh`: =) nibbles (or positive weights) of the active inputs, times 2^plane; `bits` holds a word of 32

@@ -140,13 +140,15 @@ NT_INLINE bytes_v rest_pack(const uint8_t *x, size_t left, unsigned plane, uint8
 }
 #endif
 
-static uint8_t bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
+static uint8_t bits_pack(const uint8_t *x, size_t count, size_t ahead, unsigned plane, uint8_t *bits)
 {
     longs_v all = {0};
     uint64_t found = 0;
     size_t i = 0;
     for (; i + NT_VECTOR_BYTES <= count; i += NT_VECTOR_BYTES) {
         bytes_v bytes = bytes_load(x + i);
+        if (ahead && i % 64 == 0)
+            __builtin_prefetch(x + i + ahead, 0, 2);
         all |= (longs_v)bytes;
         vector_pack(bytes, plane, bits + i / 8);
     }

@@ -19,15 +19,17 @@ struct nt_host_layer {
     uint16_t *domain; /* n_neurons pairs */
 };
 
-/* A buffer that only grows, so that equal batches allocate once. */
+/* A buffer that only grows, so that equal batches allocate once. What is shared out differently has buffers of its own: to
+   overwrite a line that another core has read or written costs up to 300 ns. */
 struct nt_host_buffer {
     void *data;
     size_t bytes;
 };
 
-enum { BUFFER_LANES, BUFFER_BITS_A, BUFFER_BITS_B, BUFFER_OFFSETS, BUFFER_WORDS, BUFFER_LISTS, BUFFER_TURNS, BUFFER_SCRATCH,
-       BUFFER_ERRORS, BUFFER_GATED, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER, BUFFER_EVENTS,
-       BUFFER_LABELS, BUFFER_PLANES, BUFFER_COMPARED, BUFFERS };
+enum { BUFFER_LANES, BUFFER_BITS, BUFFER_RASTER_A, BUFFER_RASTER_B, BUFFER_DIGITS, BUFFER_OFFSETS, BUFFER_WORDS,
+       BUFFER_LISTS, BUFFER_TURNS, BUFFER_SPANS, BUFFER_COUNTED, BUFFER_SCRATCH, BUFFER_DITHERED, BUFFER_ERRORS,
+       BUFFER_GATED, BUFFER_GATED_OWN, BUFFER_SIZES, BUFFER_TOTALS, BUFFER_STEP, BUFFER_FRAME, BUFFER_ANSWER,
+       BUFFER_EVENTS, BUFFER_LABELS, BUFFER_PLANES, BUFFER_COMPARED, BUFFERS };
 
 struct nt_host {
     const struct nt_host_isa *isa;
@@ -80,13 +82,22 @@ void nt_host_back_pack(struct nt_host_layer *back, const uint8_t *weight);
 /* Threads that work of `cost_ns` is worth. */
 uint32_t nt_host_threads(const struct nt_host_options *options, double cost_ns);
 
-/* Sets the gains of all layers to those of the codes, one of which belongs to each domain. */
-void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
-                             const uint8_t *codes);
+/* Gains by code: of the ideal chip, or, where there are `tables`, of a die (see nt_host_points_table_set). */
+struct nt_host_gains {
+    const uint16_t *nominal_q12;
+    const uint16_t *const *tables;
+};
 
-/* Sets three points of a die to `codes`, above and below them, by the offsets of `settings`. NT_OK or NT_ERROR_SPACE. */
-int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
-                       struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes);
+/* Gives each of up to NT_ARRAY_POINTS points the gains of a row of `codes`, on up to `threads` threads of `pool`. */
+void nt_host_gains_set(const struct nt_host *host, struct nt_host_pool **pool, uint32_t threads,
+                       struct nt_host_point *const *points, uint32_t n_points, struct nt_host_gains gains,
+                       const uint8_t *codes);
+
+/* Sets three points to `codes`, above and below them, by the offsets of `settings`, for a batch of `samples`. NT_OK or
+   NT_ERROR_SPACE. */
+int nt_host_dither(struct nt_host *host, const struct nt_host_options *options, uint32_t samples,
+                   const struct nt_learn_settings *settings, struct nt_host_point *const *points,
+                   struct nt_host_gains gains, const uint8_t *codes);
 
 /* Presents a batch at three points; `planes` are then the counts above and those below, until the next step. Results as
    nt_host_run. */

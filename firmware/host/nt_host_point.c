@@ -1,8 +1,13 @@
 /* An operating point laid out for the kernels: one 32-bit lane per neuron. */
+#include <stdatomic.h>
+
 #include "nt_host_edges.h"
 #include "nt_random.h"
 
 #define NOISE_SCALE_Q16 113512 /* sqrt(3): a draw has standard deviation 65536 / sqrt(3) */
+
+/* Blocks whose gains a thread sets at a time. */
+#define BLOCKS_SHARE 4u
 
 /* One shift for all neurons, where there is one: 65536 >> shift, or 0 for no leak. */
 static void leak_find(struct nt_host_cells *cells, const uint32_t *leak_q16, uint32_t neurons)
@@ -58,57 +63,97 @@ void nt_host_point_set(struct nt_host_point *point, uint32_t index, const struct
     layer->cells.is_split = differ != 0;
     layer->gains = gains;
     leak_find(&layer->cells, operating->leak_q16, neurons);
-    nt_host_edges_find(point->isa, layer);
+    if (!layer->cells.is_split)
+        nt_host_edges_find(point->isa, layer, 0, (uint32_t)(layer->entries / NT_HOST_BLOCK));
 }
 
-void nt_host_point_codes_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *gain_q12,
-                             const uint8_t *codes)
+/* Gains of a layer at several points, of which each row of `codes` has its own. */
+struct gains_job {
+    const struct nt_host_layer *layer;
+    uint32_t index;
+    struct nt_host_point *const *points;
+    uint32_t n_points;
+    struct nt_host_gains gains;
+    const uint8_t *codes;
+    size_t n_codes;
+    /* ORs per point: of all gains, and of the two of each neuron that differ. */
+    atomic_int all[NT_ARRAY_POINTS];
+    atomic_int differ[NT_ARRAY_POINTS];
+};
+
+/* The same over some neurons. */
+struct gains_seen {
+    int32_t all;
+    int32_t differ;
+};
+
+/* Lines that do not change stay with all threads. */
+static void seen_join(atomic_int *all, int32_t own)
 {
-    for (uint32_t l = 0; l < host->n_layers; l++) {
-        struct nt_host_point_layer *layer = &point->layers[l];
-        const uint16_t *domain = host->layers[l].domain;
-        int32_t *gain_exc = layer->values;
-        int32_t *gain_inh = gain_exc + layer->entries;
-        int32_t differ = 0;
-        int32_t gains = 0;
-        for (uint32_t i = 0; i < host->layers[l].n_neurons; i++) {
-            gain_exc[i] = gain_q12[codes[domain[2 * i]]];
-            gain_inh[i] = gain_q12[codes[domain[2 * i + 1]]];
-            differ |= gain_exc[i] ^ gain_inh[i];
-            gains |= gain_exc[i];
-        }
-        layer->cells.is_split = differ != 0;
-        layer->gains = gains;
-        nt_host_edges_find(point->isa, layer);
+    if (own & ~atomic_load(all))
+        atomic_fetch_or(all, own);
+}
+
+static struct gains_seen gains_fill(const struct gains_job *job, uint32_t point, size_t first, size_t end)
+{
+    struct nt_host_point_layer *layer = &job->points[point]->layers[job->index];
+    const uint8_t *codes = job->codes + point * job->n_codes;
+    const uint16_t *domain = job->layer->domain;
+    const uint16_t *table = job->gains.tables ? job->gains.tables[job->index] : 0;
+    size_t neurons = job->layer->n_neurons;
+    int32_t *gain_exc = layer->values;
+    int32_t *gain_inh = gain_exc + layer->entries;
+    struct gains_seen seen = {0, 0};
+    for (size_t i = first; i < end; i++) {
+        uint8_t exc = codes[domain[2 * i]];
+        uint8_t inh = codes[domain[2 * i + 1]];
+        gain_exc[i] = table ? table[2 * (exc * neurons + i)] : job->gains.nominal_q12[exc];
+        gain_inh[i] = table ? table[2 * (inh * neurons + i) + 1] : job->gains.nominal_q12[inh];
+        seen.differ |= gain_exc[i] ^ gain_inh[i];
+        seen.all |= gain_exc[i];
+    }
+    return seen;
+}
+
+/* A run of blocks at all points, with their edges; nobody asks for those of a layer some domain of which is split. */
+static void blocks_set(void *context, uint32_t share, uint32_t lane)
+{
+    struct gains_job *job = context;
+    uint32_t first = share * BLOCKS_SHARE;
+    uint32_t left = job->layer->n_blocks - first;
+    uint32_t blocks = left < BLOCKS_SHARE ? left : BLOCKS_SHARE;
+    size_t neurons = job->layer->n_neurons;
+    size_t end = (size_t)(first + blocks) * NT_HOST_BLOCK;
+    (void)lane;
+    for (uint32_t p = 0; p < job->n_points; p++) {
+        struct gains_seen seen = gains_fill(job, p, (size_t)first * NT_HOST_BLOCK, end < neurons ? end : neurons);
+        seen_join(&job->all[p], seen.all);
+        seen_join(&job->differ[p], seen.differ);
+        if (!seen.differ)
+            nt_host_edges_find(job->points[p]->isa, &job->points[p]->layers[job->index], first, blocks);
     }
 }
 
-static void table_set(const struct nt_host *host, struct nt_host_point *point, const uint16_t *const *tables,
-                      const uint8_t *codes)
+void nt_host_gains_set(const struct nt_host *host, struct nt_host_pool **pool, uint32_t threads,
+                       struct nt_host_point *const *points, uint32_t n_points, struct nt_host_gains gains,
+                       const uint8_t *codes)
 {
     for (uint32_t l = 0; l < host->n_layers; l++) {
-        struct nt_host_point_layer *layer = &point->layers[l];
-        const uint16_t *domain = host->layers[l].domain;
-        size_t neurons = host->layers[l].n_neurons;
-        int32_t *gain_exc = layer->values;
-        int32_t *gain_inh = gain_exc + layer->entries;
-        int32_t differ = 0;
-        int32_t gains = 0;
-        for (size_t i = 0; i < neurons; i++) {
-            gain_exc[i] = tables[l][2 * (codes[domain[2 * i]] * neurons + i)];
-            gain_inh[i] = tables[l][2 * (codes[domain[2 * i + 1]] * neurons + i) + 1];
-            differ |= gain_exc[i] ^ gain_inh[i];
-            gains |= gain_exc[i];
+        struct gains_job job = {.layer = &host->layers[l], .index = l, .points = points, .n_points = n_points,
+                                .gains = gains, .codes = codes, .n_codes = host->n_codes};
+        nt_host_pool_run(pool, blocks_set, &job, (job.layer->n_blocks + BLOCKS_SHARE - 1) / BLOCKS_SHARE, threads);
+        for (uint32_t p = 0; p < n_points; p++) {
+            points[p]->layers[l].gains = atomic_load(&job.all[p]);
+            points[p]->layers[l].cells.is_split = atomic_load(&job.differ[p]) != 0;
         }
-        layer->cells.is_split = differ != 0;
-        layer->gains = gains;
-        nt_host_edges_find(point->isa, layer);
     }
 }
 
 void nt_host_points_table_set(const struct nt_host *host, struct nt_host_point *const *points, uint32_t n_points,
                               const uint16_t *const *tables, const uint8_t *codes)
 {
+    struct nt_host_pool *none = 0;
     for (uint32_t p = 0; p < n_points; p++)
-        table_set(host, points[p], tables, codes + (size_t)p * host->n_codes);
+        nt_host_gains_set(host, &none, 1, points + p, 1, (struct nt_host_gains){.tables = tables},
+                          codes + (size_t)p * host->n_codes);
 }

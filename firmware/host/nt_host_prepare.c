@@ -199,14 +199,18 @@ struct listing {
     const struct nt_host_input *input;
     size_t columns; /* of the layer */
     size_t *spans;  /* per tile and reach: its number of entries, then where they begin in `lists` */
-    uint16_t *scratch; /* `room` entries per thread; null where one thread writes the lists in order */
+    /* Where several threads make the lists, which all then read: `room` entries per thread, and turns as they are counted,
+       which only who counts them writes and, mostly, reads. Null where one thread writes all in place. */
+    uint16_t *scratch;
     size_t room;
+    struct nt_host_turn *counted;
 };
 
 /* One reach of the rows of a tile in one plane. */
 struct reach {
     const uint8_t *bits; /* of the first row */
     struct nt_host_turn *turns;
+    struct nt_host_turn *counted; /* the same before it is known where their entries lie */
     size_t tile; /* planes one after the other */
     size_t rows;
     size_t first;  /* input, within its section */
@@ -230,6 +234,7 @@ static struct reach reach_of(const struct listing *listing, uint32_t share)
     reach.inputs = reach.empty - reach.first < input->reach ? reach.empty - reach.first : input->reach;
     reach.bits = input->bits + row * input->stride + (section + reach.first) / 8;
     reach.turns = input->turns + row * input->reaches + index * reach.rows;
+    reach.counted = listing->counted ? listing->counted + (reach.turns - input->turns) : reach.turns;
     return reach;
 }
 
@@ -260,12 +265,21 @@ static void reach_count(void *context, uint32_t share, uint32_t lane)
         uint32_t ones = counted ? counted[r] / 8
                                 : ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
         uint32_t groups = (ones + NT_HOST_GROUP - 1) / NT_HOST_GROUP;
-        reach.turns[r] = (struct nt_host_turn){0, (uint16_t)groups, (uint16_t)r};
+        reach.counted[r] = (struct nt_host_turn){0, (uint16_t)groups, (uint16_t)r};
         entries += (size_t)groups * NT_HOST_GROUP;
     }
     listing->spans[share] = entries;
     if (reach.rows > 1 && !listing->input->is_resident)
-        turns_sort(reach.turns, (uint32_t)reach.rows);
+        turns_sort(reach.counted, (uint32_t)reach.rows);
+}
+
+/* Behind planes or before the end of a batch of odd rows, turns are not aligned. */
+static void turns_copy(struct nt_host_turn *to, const struct nt_host_turn *from, size_t rows)
+{
+    if ((uintptr_t)to % 16 == 0 && (uintptr_t)from % 16 == 0 && rows % 2 == 0)
+        nt_host_stream_copy(to, from, rows * sizeof *to);
+    else
+        memcpy(to, from, rows * sizeof *to);
 }
 
 static void reach_fill(void *context, uint32_t share, uint32_t lane)
@@ -278,7 +292,7 @@ static void reach_fill(void *context, uint32_t share, uint32_t lane)
     uint16_t *out = listing->scratch ? listing->scratch + lane * listing->room : lists;
     size_t at = 0;
     for (size_t r = 0; r < reach.rows; r++) {
-        struct nt_host_turn *turn = &reach.turns[r];
+        struct nt_host_turn *turn = &reach.counted[r];
         if (turn->groups == 0)
             continue;
         const uint8_t *bits = reach.bits + turn->row * input->stride;
@@ -289,8 +303,10 @@ static void reach_fill(void *context, uint32_t share, uint32_t lane)
             list_scatter(out + at, count);
         at += count;
     }
-    if (listing->scratch)
-        nt_host_stream_copy(lists, out, at * sizeof *out);
+    if (!listing->scratch)
+        return;
+    nt_host_stream_copy(lists, out, at * sizeof *out);
+    turns_copy(reach.turns, reach.counted, reach.rows);
 }
 
 /* Numbers of entries to where they begin; gives the largest of them. */
@@ -329,20 +345,23 @@ static int scratch_reserve(struct nt_host *host, struct listing *listing, size_t
     return listing->scratch ? NT_OK : NT_ERROR_SPACE;
 }
 
-static int lists_reserve(struct nt_host *host, struct nt_host_input *input, struct listing *listing)
+static int lists_reserve(struct nt_host *host, struct nt_host_input *input, struct listing *listing, uint32_t threads)
 {
     size_t rows = (size_t)input->n_planes * input->rows;
     size_t tiles = input->n_planes * tiles_of(input);
     size_t spans = tiles * input->reaches + 1;
+    size_t turns = rows * input->reaches;
     size_t entries = input->ones + rows * input->reaches * (NT_HOST_GROUP - 1) + NT_HOST_LIST_SPARE;
     input->lists = nt_host_buffer_reserve(host, BUFFER_LISTS, entries * sizeof *input->lists);
-    input->starts = nt_host_buffer_reserve(host, BUFFER_TURNS, (tiles + spans) * sizeof *input->starts +
-                                                                   rows * input->reaches * sizeof *input->turns);
-    if (!input->lists || !input->starts)
+    input->turns = nt_host_buffer_reserve(host, BUFFER_TURNS, turns * sizeof *input->turns);
+    input->starts = nt_host_buffer_reserve(host, BUFFER_SPANS, (tiles + spans) * sizeof *input->starts);
+    if (!input->lists || !input->turns || !input->starts)
         return NT_ERROR_SPACE;
     listing->spans = input->starts + tiles;
-    input->turns = (struct nt_host_turn *)(listing->spans + spans);
-    return NT_OK;
+    if (threads == 1)
+        return NT_OK;
+    listing->counted = nt_host_buffer_reserve(host, BUFFER_COUNTED, turns * sizeof *input->turns);
+    return listing->counted ? NT_OK : NT_ERROR_SPACE;
 }
 
 static int lists_fill(struct nt_host *host, struct nt_host_input *input, const struct nt_host_layer *layer,
@@ -355,7 +374,7 @@ static int lists_fill(struct nt_host *host, struct nt_host_input *input, const s
     input->is_resident = is_resident(layer);
     input->reach = reach_for(input, layer);
     input->reaches = reaches_of(layer, input->reach);
-    if (lists_reserve(host, input, &listing) != NT_OK)
+    if (lists_reserve(host, input, &listing, threads) != NT_OK)
         return NT_ERROR_SPACE;
     uint32_t shares = (uint32_t)(tiles * input->reaches);
     nt_host_pool_run(&host->pool, reach_count, &listing, shares, threads);

@@ -214,7 +214,7 @@ static int raster_reserve(struct nt_host *host, struct layer_run *run, uint32_t 
     run->raster = 0;
     if (run->index + 1 == host->n_layers)
         return NT_OK;
-    unsigned buffer = run->index % 2 == 0 ? BUFFER_BITS_B : BUFFER_BITS_A;
+    unsigned buffer = run->index % 2 == 0 ? BUFFER_RASTER_A : BUFFER_RASTER_B;
     run->raster_stride = (size_t)run->layer->n_blocks * RASTER_BYTES;
     run->raster = nt_host_buffer_reserve(host, buffer, (size_t)samples * run->steps * run->raster_stride);
     return run->raster ? NT_OK : NT_ERROR_SPACE;

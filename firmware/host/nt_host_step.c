@@ -9,13 +9,23 @@ static uint8_t shifted(uint8_t code, int shift)
     return (uint8_t)nt_i32_clamp(code + shift, 0, 255);
 }
 
+/* All codes raised by `up`, or lowered by `down`, within 0..255; one of the two is 0. */
+static void codes_shift(const uint8_t *codes, size_t count, uint8_t up, uint8_t down, uint8_t *out)
+{
+    uint8_t most = (uint8_t)(255 - up);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t raised = (uint8_t)((codes[i] < most ? codes[i] : most) + up);
+        out[i] = (uint8_t)((raised > down ? raised : down) - down);
+    }
+}
+
 /* Codes of one operating point: `sign` 0 as they are, else dithered by d, or by m where a domain supplies an output. */
 static void codes_dither(const struct nt_host *host, const struct nt_learn_settings *settings, const uint8_t *codes,
                          int sign, uint8_t *out)
 {
     const struct nt_host_layer *outputs = &host->layers[host->n_layers - 1];
-    for (uint32_t i = 0; i < host->n_codes; i++)
-        out[i] = shifted(codes[i], sign * settings->hidden_dither_code);
+    uint8_t hidden = settings->hidden_dither_code;
+    codes_shift(codes, host->n_codes, sign > 0 ? hidden : 0, sign < 0 ? hidden : 0, out);
     for (uint32_t i = 0; i < 2 * outputs->n_neurons; i++)
         out[outputs->domain[i]] = shifted(codes[outputs->domain[i]], sign * settings->output_dither_code);
 }
@@ -49,15 +59,18 @@ static int step_run(struct nt_host *host, const struct nt_host_options *options,
 
 static const int signs[NT_ARRAY_POINTS] = {0, 1, -1};
 
-int nt_host_die_dither(struct nt_host *host, const struct nt_learn_settings *settings,
-                       struct nt_host_point *const *points, const uint16_t *const *tables, const uint8_t *codes)
+int nt_host_dither(struct nt_host *host, const struct nt_host_options *options, uint32_t samples,
+                   const struct nt_learn_settings *settings, struct nt_host_point *const *points,
+                   struct nt_host_gains gains, const uint8_t *codes)
 {
-    uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_STEP, (size_t)NT_ARRAY_POINTS * host->n_codes);
+    uint32_t threads = nt_host_threads_expected(host, options, samples, &host->layers[0]);
+    uint8_t *dithered = nt_host_buffer_reserve(host, BUFFER_DITHERED, (size_t)NT_ARRAY_POINTS * host->n_codes);
     if (!dithered)
         return NT_ERROR_SPACE;
+    nt_host_pool_call(&host->pool, threads);
     for (unsigned p = 0; p < NT_ARRAY_POINTS; p++)
         codes_dither(host, settings, codes, signs[p], dithered + (size_t)p * host->n_codes);
-    nt_host_points_table_set(host, points, NT_ARRAY_POINTS, tables, dithered);
+    nt_host_gains_set(host, &host->pool, threads, points, NT_ARRAY_POINTS, gains, dithered);
     return NT_OK;
 }
 
@@ -69,7 +82,8 @@ int nt_host_steps(struct nt_host *host, const struct nt_host_options *options, c
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
     size_t batch_bytes = (size_t)samples * steps * host->layers[0].n_inputs;
     for (uint32_t done = 0; done < n_steps; done++) {
-        int result = nt_host_die_dither(host, &settings[done], points, tables, state->codes);
+        int result = nt_host_dither(host, options, samples, &settings[done], points,
+                                    (struct nt_host_gains){.tables = tables}, state->codes);
         if (result == NT_OK)
             result = step_run(host, options, &settings[done], fixed, state, events + done * batch_bytes,
                               labels + (size_t)done * samples, samples, steps,
@@ -88,13 +102,9 @@ int nt_host_step_nominal(struct nt_host *host, const struct nt_host_options *opt
                          const uint8_t *events, const int64_t *labels, uint32_t samples, uint32_t steps)
 {
     const struct nt_host_point *fixed[NT_ARRAY_POINTS] = {points[0], points[1], points[2]};
-    uint8_t *codes = nt_host_buffer_reserve(host, BUFFER_STEP, host->n_codes);
-    if (!codes)
-        return NT_ERROR_SPACE;
-    nt_host_pool_call(&host->pool, nt_host_threads_expected(host, options, samples, &host->layers[0]));
-    for (unsigned p = 0; p < NT_ARRAY_POINTS; p++) {
-        codes_dither(host, settings, state->codes, signs[p], codes);
-        nt_host_point_codes_set(host, points[p], gain_q12, codes);
-    }
+    int result = nt_host_dither(host, options, samples, settings, points,
+                                (struct nt_host_gains){.nominal_q12 = gain_q12}, state->codes);
+    if (result < 0)
+        return result;
     return step_run(host, options, settings, fixed, state, events, labels, samples, steps, 0);
 }
