@@ -100,6 +100,7 @@ struct nt_host_events {
     const uint16_t *list;
     const struct nt_host_turn *turns; /* section by section, reach by reach within it: all rows, most groups first */
     size_t inputs; /* of the layer, padded */
+    size_t neurons; /* of the block that exist, for narrow sums */
     size_t reach;
     size_t lines; /* of the next reach, to be fetched with every group; 0: a row fetches for itself alone, */
     size_t ahead; /* columns so far down its list: they come from memory */

@@ -129,6 +129,17 @@ NT_INLINE uint8_t long_or(uint64_t bytes)
     return (uint8_t)(bytes | bytes >> 8);
 }
 
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+/* The last `left` bytes of a row, fewer than a vector's; gives them, zeros behind. */
+NT_INLINE bytes_v rest_pack(const uint8_t *x, size_t left, unsigned plane, uint8_t *bits)
+{
+    __m512i bytes = _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, x);
+    uint64_t packed = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8((char)(1 << plane)));
+    _mm_mask_storeu_epi8(bits, (__mmask16)((1u << (left + 7) / 8) - 1), _mm_cvtsi64_si128((int64_t)packed));
+    return (bytes_v)bytes;
+}
+#endif
+
 static uint8_t bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t *bits)
 {
     longs_v all = {0};
@@ -139,6 +150,11 @@ static uint8_t bits_pack(const uint8_t *x, size_t count, unsigned plane, uint8_t
         all |= (longs_v)bytes;
         vector_pack(bytes, plane, bits + i / 8);
     }
+#if NT_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+    if (i < count)
+        all |= (longs_v)rest_pack(x + i, count - i, plane, bits + i / 8);
+    i = count;
+#endif
     for (size_t k = 0; k < LONG_LANES; k++)
         found |= all[k];
     for (; i < count; i += 8) {

@@ -432,6 +432,8 @@ void nt_host_sums_narrow(const struct nt_host *host, const struct nt_host_input 
     const uint8_t *weight = layer->weight + block * nt_host_block_bytes(layer);
     if (input->by_events) {
         struct nt_host_events events = tile_events(input, layer, 0, first);
+        uint32_t left = layer->n_neurons - block * NT_HOST_BLOCK;
+        events.neurons = left < NT_HOST_BLOCK ? left : NT_HOST_BLOCK;
         host->isa->events_narrow(lane, weight, &events, rows, input->offset + first);
         return;
     }

@@ -8,10 +8,11 @@
 /* Vectors of neurons whose bits fill a word. */
 #define TIMED 4u
 
-/* 64 neurons over all rows: one leak, nothing refractory, no noise, and no membrane leaves 32 bits, so that a neuron that
-   does not work is one whose threshold is out of reach. Membranes and counts of bytes stay in registers. */
+/* 64 neurons, or the first `vectors` vectors of them, over all rows: one leak, nothing refractory, no noise, and no membrane
+   leaves 32 bits, so that a neuron that does not work is one whose threshold is out of reach. Membranes and counts of bytes
+   stay in registers. */
 NT_INLINE void timed_lanes_run(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
-                               const struct nt_host_out *out, uint32_t first, int leaks)
+                               const struct nt_host_out *out, uint32_t first, uint32_t vectors, int leaks)
 {
     uint8_t *counts = (uint8_t *)state->count + first;
     __m512i membrane[TIMED], gain[TIMED], bias[TIMED], threshold[TIMED];
@@ -22,7 +23,7 @@ NT_INLINE void timed_lanes_run(struct nt_host_state *state, const struct nt_host
     uint8_t *raster = out->raster ? out->raster + first / 8 : 0;
     uint8_t *shown = out->counts ? out->counts + first : 0;
 #pragma GCC unroll 4
-    for (uint32_t v = 0; v < TIMED; v++) {
+    for (uint32_t v = 0; v < vectors; v++) {
         uint32_t i = first + v * LANES;
         __m512i works = (__m512i)ints_load(cells->works + i);
         __m512i stuck = (__m512i)ints_load(cells->stuck + i);
@@ -35,13 +36,15 @@ NT_INLINE void timed_lanes_run(struct nt_host_state *state, const struct nt_host
     }
     for (size_t r = 0; r < rows->count; r++)
         for (uint32_t k = 0; k < rows->repeat; k++) {
-            uint64_t quiet = 0;
+            uint64_t quiet = vectors == TIMED ? 0 : UINT64_MAX << vectors * LANES;
             if (step == 0) {
-                membrane[0] = membrane[1] = membrane[2] = membrane[3] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+                for (uint32_t v = 0; v < vectors; v++)
+                    membrane[v] = _mm512_setzero_si512();
                 count = _mm512_setzero_si512();
             }
 #pragma GCC unroll 4
-            for (uint32_t v = 0; v < TIMED; v++) {
+            for (uint32_t v = 0; v < vectors; v++) {
                 const int16_t *at = rows->narrow + r * NT_HOST_BLOCK + first + v * LANES;
                 __m512i current = _mm512_add_epi32(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)at)), bias[v]);
                 __m512i drive = _mm512_srai_epi32(_mm512_mullo_epi32(current, gain[v]), 4);
@@ -67,7 +70,7 @@ NT_INLINE void timed_lanes_run(struct nt_host_state *state, const struct nt_host
             }
         }
 #pragma GCC unroll 4
-    for (uint32_t v = 0; v < TIMED; v++)
+    for (uint32_t v = 0; v < vectors; v++)
         vector_store(state->membrane + first + v * LANES, (bytes_v)membrane[v]);
     vector_store(counts, (bytes_v)count);
 }
@@ -79,10 +82,14 @@ static void timed_run(struct nt_host_state *state, const struct nt_host_cells *c
     const struct nt_host_rows own_rows = *rows;
     const struct nt_host_out own_out = *out;
     for (uint32_t i = 0; i < (own_out.raster ? NT_HOST_BLOCK : own_out.neurons); i += TIMED * LANES)
-        if (own_cells.leak_mask)
-            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, 1);
+        if (own_out.neurons <= i + LANES && own_cells.leak_mask)
+            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, 1, 1);
+        else if (own_out.neurons <= i + LANES)
+            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, 1, 0);
+        else if (own_cells.leak_mask)
+            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, TIMED, 1);
         else
-            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, 0);
+            timed_lanes_run(state, &own_cells, &own_rows, &own_out, i, TIMED, 0);
 }
 #else
 static void timed_run(struct nt_host_state *state, const struct nt_host_cells *cells, const struct nt_host_rows *rows,
