@@ -242,14 +242,23 @@ static uint32_t ones_of(const struct nt_host *host, const uint8_t *bits, size_t 
     return host->isa->ones_count(bits, whole) + host->isa->ones_count((const uint8_t *)&rest, sizeof rest);
 }
 
+/* Eight times the events of each row of the tile, where they are ones of one reach; else null. */
+static const uint32_t *events_counted(const struct nt_host_input *input, const struct reach *reach)
+{
+    int are_ones = input->n_planes == 1 && input->planes[0] == 0 && input->n_negative == 0;
+    return are_ones && input->reaches == 1 ? input->offset + reach->tile * NT_HOST_TILE : 0;
+}
+
 static void reach_count(void *context, uint32_t share, uint32_t lane)
 {
     const struct listing *listing = context;
     struct reach reach = reach_of(listing, share);
     size_t entries = 0;
+    const uint32_t *counted = events_counted(listing->input, &reach);
     (void)lane;
     for (size_t r = 0; r < reach.rows; r++) {
-        uint32_t ones = ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
+        uint32_t ones = counted ? counted[r] / 8
+                                : ones_of(listing->host, reach.bits + r * listing->input->stride, reach.inputs / 8);
         uint32_t groups = (ones + NT_HOST_GROUP - 1) / NT_HOST_GROUP;
         reach.turns[r] = (struct nt_host_turn){0, (uint16_t)groups, (uint16_t)r};
         entries += (size_t)groups * NT_HOST_GROUP;
