@@ -132,6 +132,44 @@ def test_membranes_from_narrow_sums(kernel: str, leak_q16: int, steps: int) -> N
         assert_same_spikes(image, [point] * 3, x, kernel)
 
 
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("neurons", [1, 15, 16, 17, 32, 33, 64, 65, 80, 81, 129, 144, 145])
+@pytest.mark.parametrize("kernel", HERE)
+def test_blocks_of_few_neurons(kernel: str, neurons: int, steps: int) -> None:
+    """Their sums, the vectors of their membranes and the bits they hand up, around the widths where the way changes; in
+    a layer that others read, and in the last one."""
+    image = build_image(choice_of((150, neurons, neurons), refractory=0, biases="small"))
+    point = nominal(image)
+    x = build_events(neurons, "binary", image, 35, steps)
+    spikes = assert_same_spikes(image, [point] * 3, x, kernel, "events")
+    assert 0 < int(spikes[0].sum()) < steps * spikes[0].size
+
+
+@pytest.mark.parametrize("weights", ["all +7", "all -7"])
+@pytest.mark.parametrize("neurons", [16, 17])
+@pytest.mark.parametrize("kernel", HERE)
+def test_few_neurons_of_a_whole_section(kernel: str, neurons: int, weights: str) -> None:
+    """Every input active: the lanes of few neurons are fullest."""
+    image = build_image(choice_of((SECTION, neurons, 3), weights=weights, thresholds="extreme"))
+    sign = 1 if weights == "all +7" else -1
+    one = nominal(image).layers[0]
+    limits = 256 * 7 * SECTION * sign + np.arange(neurons, dtype=np.int32) - neurons // 2
+    point = Operating((dataclasses.replace(one, threshold_q8=limits.astype(np.int32)), *nominal(image).layers[1:]))
+    x = np.ones((3, 1, SECTION), np.uint8)
+    spikes = assert_same_spikes(image, [point] * 3, x, kernel, "events")
+    assert 0 < int(spikes[0][:, :neurons].sum()) < 3 * neurons
+
+
+@pytest.mark.parametrize("inputs", [1, 7, 8, 63, 64, 65, 127, 129, 191])
+@pytest.mark.parametrize("kernel", HERE)
+def test_rows_of_any_rest(kernel: str, inputs: int) -> None:
+    """Rows that end within a vector, the next one behind them; the last one at the end of its memory."""
+    image = build_image(choice_of((inputs, 20, 3), biases="small"))
+    for events in ("binary", "counts"):
+        x = build_events(inputs, events, image, 5, 1)
+        assert_same_spikes(image, [nominal(image)] * 3, x, kernel)
+
+
 @pytest.mark.parametrize("outputs", [1, 4, 5, 9, 10, 18, 19, 4681, 4682])
 @pytest.mark.parametrize("kernel", HERE)
 def test_errors_of_the_first_layer_at_the_edges_of_a_byte(kernel: str, outputs: int) -> None:
