@@ -283,8 +283,8 @@ NT_INLINE void reach_add(struct event_halves *halves, const uint8_t *base, const
         return;
     }
 #endif
-    for (size_t r = 0; r < rows && turns[r].groups != 0; r++)
-        for (size_t v = 0; v < COLUMN_VECTORS; v += EVENT_VECTORS)
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; turns[r].groups != 0 && v < COLUMN_VECTORS; v += EVENT_VECTORS)
             row_events_add(halves + turns[r].row * COLUMN_VECTORS + v, base + v * NT_VECTOR_BYTES,
                            events->list + turns[r].at, turns[r].groups, positive, &fetch);
 }

@@ -264,7 +264,7 @@ static void reach_count(void *context, uint32_t share, uint32_t lane)
         entries += (size_t)groups * NT_HOST_GROUP;
     }
     listing->spans[share] = entries;
-    if (reach.rows > 1)
+    if (reach.rows > 1 && !listing->input->is_resident)
         turns_sort(reach.turns, (uint32_t)reach.rows);
 }
 
@@ -277,8 +277,10 @@ static void reach_fill(void *context, uint32_t share, uint32_t lane)
     uint16_t *lists = input->lists + first;
     uint16_t *out = listing->scratch ? listing->scratch + lane * listing->room : lists;
     size_t at = 0;
-    for (size_t r = 0; r < reach.rows && reach.turns[r].groups != 0; r++) {
+    for (size_t r = 0; r < reach.rows; r++) {
         struct nt_host_turn *turn = &reach.turns[r];
+        if (turn->groups == 0)
+            continue;
         const uint8_t *bits = reach.bits + turn->row * input->stride;
         size_t count = (size_t)turn->groups * NT_HOST_GROUP;
         turn->at = (uint32_t)(first + at - input->starts[reach.tile]);
