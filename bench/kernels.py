@@ -59,6 +59,28 @@ weights changed that by more than 5 %. Fetching inputs 4 KB ahead changed nothin
 inputs over 1024 rows would need as many cycles as the events (about 300 to 350 multiply-adds each), byte products
 five times as many: 16 steps are bound there.
 
+A later round on 16 steps, before and after in turns in one process beside the torch loop, under a load of 12, medians
+of 31 turns in each of four runs: 881 to 1187 us before, 799 to 1115 us after, 1.06 to 1.12 times the speed; against
+the torch loop 20.3 to 21.2 x before and 21.7 to 23.8 x after. The load slows the loop (17.8 to 24.2 ms) more than it
+slows us: beside a loop of 15.5 ms, as in the table, 1.1 times the speed is 19.7 x. Forward 64 came to 1.1 times its
+speed; the large network, AVX2 and SSE2 stayed, or gained a little. What gave it: blocks of at most 16 neurons, as the
+last layer's, summed in 16-bit lanes with nothing to widen, and membranes of one vector, 2 to 3 %; columns as loaded
+added with one `xor` for both results, 3 %; a row's events taken from the count of its bits, 2 to 3 %; the rest of a
+row of inputs by a masked load, 1 %; rows left in order where all weights stay in the cache, 1 % (3 % of forward 64).
+
+Why a column takes 1.7 cycles, by loops of single instructions: a 512-bit operation of two operands takes 0.48 cycles;
+`vpternlogq` takes 0.5 with operands that never change, but 0.8 to 1.0 with three that other instructions write, at
+whatever distance. Two of those and a load are no less than what is seen, and without the index loads the loop is as
+slow. Dropped, in times of a column: carries found from parities, which copy no register, 1.13; every adder by `xor`,
+1.06 to 1.10; columns as memory operands, 1.02 to 1.03; two blocks by one list, 1.09; trees that load sixteen columns
+at once, 1.04; vectors of half the width, 1.14 to 1.28 whatever the mix; the compiler's scheduling options, 0.97 to
+1.18, none better everywhere. Pairs of rows whose common events are added once, each row going on from there: 11 %
+fewer columns and 0.90 of the time in a loop of their own, but three lists in place of two cost more than that: 0.97 of
+the speed of 16 steps. Widening a row by byte products, clearing membranes by the mask of the next step's subtraction,
+joining spikes without general registers, zeros behind a row's bits in the same loop: no change. Table rows in place of
+columns, counted per four inputs, of which one is active on average: 0.95 bit planes, or 1.37 loads of bytes with as
+many additions, from tables that do not fit the first-level cache.
+
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with 100 us of work for each thread take a second one. On a shared machine wall times depend on the neighbours.
 
