@@ -59,14 +59,14 @@ weights changed that by more than 5 %. Fetching inputs 4 KB ahead changed nothin
 inputs over 1024 rows would need as many cycles as the events (about 300 to 350 multiply-adds each), byte products
 five times as many: 16 steps are bound there.
 
-A later round on 16 steps, before and after in turns in one process beside the torch loop, under a load of 12, medians
-of 31 turns in each of four runs: 881 to 1187 us before, 799 to 1115 us after, 1.06 to 1.12 times the speed; against
-the torch loop 20.3 to 21.2 x before and 21.7 to 23.8 x after. The load slows the loop (17.8 to 24.2 ms) more than it
-slows us: beside a loop of 15.5 ms, as in the table, 1.1 times the speed is 19.7 x. Forward 64 came to 1.1 times its
-speed; the large network, AVX2 and SSE2 stayed, or gained a little. What gave it: blocks of at most 16 neurons, as the
-last layer's, summed in 16-bit lanes with nothing to widen, and membranes of one vector, 2 to 3 %; columns as loaded
-added with one `xor` for both results, 3 %; a row's events taken from the count of its bits, 2 to 3 %; the rest of a
-row of inputs by a masked load, 1 %; rows left in order where all weights stay in the cache, 1 % (3 % of forward 64).
+A later round on 16 steps, before and after in turns in one process beside the torch loop, under a load of 10, medians
+of 31 turns in each of four runs: 881 to 915 us before, 800 to 804 us after, 1.10 to 1.14 times the speed; against the
+torch loop 20.6 to 21.8 x before and 22.9 to 24.2 x after. The load slows the loop (18.4 to 19.4 ms) more than it slows
+us: beside the 15.5 ms of the table, by this count, it would be 19.7 to 20.4 x. Forward 64 came to 1.14 times its
+speed, the large network, AVX2 and SSE2 to 1.00 to 1.04. What gave it: blocks of at most 16 neurons, as the last
+layer's, summed in 16-bit lanes with nothing to widen, and membranes of one vector, 2 to 3 %; columns as loaded added
+with one `xor` for both results, 3 %; a row's events taken from the count of its bits, 2 to 3 %; the rest of a row of
+inputs by a masked load, 1 %; rows left in order where all weights stay in the cache, 1 % (3 % of forward 64).
 
 Why a column takes 1.7 cycles, by loops of single instructions: a 512-bit operation of two operands takes 0.48 cycles;
 `vpternlogq` takes 0.5 with operands that never change, but 0.8 to 1.0 with three that other instructions write, at

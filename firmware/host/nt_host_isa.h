@@ -98,7 +98,8 @@ struct nt_host_turn {
 /* Events of a tile of rows in one plane. */
 struct nt_host_events {
     const uint16_t *list;
-    const struct nt_host_turn *turns; /* section by section, reach by reach within it: all rows, most groups first */
+    /* Section by section, reach by reach within it: all rows, those of most groups first; in order where they are resident. */
+    const struct nt_host_turn *turns;
     size_t inputs; /* of the layer, padded */
     size_t neurons; /* of the block that exist, for narrow sums */
     size_t reach;
