@@ -84,18 +84,43 @@ many additions, from tables that do not fit the first-level cache.
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with 100 us of work for each thread take a second one. On a shared machine wall times depend on the neighbours.
 
-An engine keeps its threads asleep between calls; one that is out of work watches for 50 us before it sleeps. Each
-thread streams its own run of blocks, and takes from the end of another's when it is done: blocks in turns cost 10 us
-each more, because what a kernel fetches ahead at a block's end belongs to the next. Events, lists, errors and codes
-are shared out by ranges of inputs or neurons, so that a thread mostly reads what it wrote; lists, which all read, are
-written past the caches. What is left is what cores tell each other, and a virtual machine moves between two states:
-to overwrite a line that the other core has read took 7 ns where a line's round trip took 65 ns, 28 ns where it took
-310 ns (2 ns past the caches). Measured at real-time priority beside other work, medians of 20: in the first state
-1.89 and 1.90 times one thread on the forward pass, 1.79 and 1.88 on the step; in the second 1.69 to 1.85, and 1.59 to
-1.79 (1.5 and 1.6 before lists went past the caches). The sums themselves went 1.74 to 2.0 times as fast; reading
-events, building lists and digits did not gain in the second state. Half of the batch for each thread instead, which
-shares nothing, reached 1.66 to 1.80: a column then serves half as many rows. Two separate processes at once, each on
-its own network, reached 1.9 to 2.1 (beyond 2 is noise).
+An engine keeps its threads asleep between calls; one that is out of work watches for 200 us before it sleeps, as to
+wake it takes its caller up to 40 us in a virtual machine, and it comes 40 to 85 us later. Each thread streams its own
+run of blocks, and takes from the end of another's when it is done: blocks in turns cost 10 us each more, because what a
+kernel fetches ahead at a block's end belongs to the next. Events, lists, errors, gates, gains and codes are shared out
+by ranges of inputs or neurons, and a buffer serves one purpose, so that a thread mostly reads what it wrote and writes
+where it wrote before; lists and their turns, which all read, are written past the caches; errors of the first layer are
+summed per thread until all are done. What is left is what cores tell each other, and a virtual machine moves between
+two states: to overwrite a line that the other core has read took 7 to 9 ns where a line's round trip took 55 to 65 ns,
+28 ns where it took 310 ns (2 ns past the caches).
+
+Two threads in both states, at real-time priority, with an idle loop of lower priority on each core that keeps other
+work away; medians of 21 calls, cases in turns. At times a core took 1.3 times as long whatever ran here, so that the
+ratio is to the mean speed of one thread on either core. *Two engines* have one thread each, work at once and share
+nothing: what the machine gives. *In turn*: calls of other engines between, so that each begins with a thread asleep,
+as in the table above; *repeated*: a call of the same engine before. Medians over the runs, and ranges.
+
+| round trip | work | calls | runs | two engines | before | after |
+|---|---|---|---|---|---|---|
+| 315 ns | forward 64 | repeated | 7 | 1.96 | 1.85 (1.76 to 1.89) | 1.86 (1.81 to 1.93) |
+| 315 ns | forward 64 | in turn | 6 | 1.99 | 1.83 (1.73 to 1.87) | 1.86 (1.81 to 1.89) |
+| 315 ns | step 64 | repeated | 8 | 1.97 | 1.78 (1.70 to 1.81) | 1.88 (1.76 to 1.94) |
+| 315 ns | step 64 | in turn | 8 | 1.98 | 1.77 (1.74 to 1.84) | 1.91 (1.80 to 1.93) |
+| 60 ns | forward 64 | in turn | 2 | 2.01 | 1.88, 1.92 | 1.88, 1.92 |
+| 60 ns | step 64 | repeated | 1 | 1.97 | 1.85 | 1.89 |
+
+What changed, by the clocks of both threads in the slow state: one thread alone prepared and added up the errors of the
+first layer, and set gains and edges of three points, 0.8 of 12 ms, now 0.1; digits of 1000 errors took 88 us in eight
+strips of 128 inputs, now 46 in two; counting events per reach took 43 us on each of two threads, because turns were
+written over lines that the other had read, against 31 us on one, and now takes 27; reading the events took 115 us on
+either number of threads, and takes 75 to 95 since a strip asks for its next row. One thread is as fast as before. The
+step is beyond 1.8 in most runs. The forward pass is near 1.86: of 4.9 ms, a thread that sleeps at first costs 60 to
+90 us, the first layer's sums take 70 us more than half of one thread's, its lists 30 us more (65 us on each of two
+threads, 60 on one), those of the other layers with their counts 70 us against 32 on one thread. Tried and dropped:
+large pages for buffers of half a megabyte (no change); for reading (83 to 98 us in those runs) inputs fetched two rows
+ahead (74 to 93 us) or into the first-level cache (91 to 127), strips of half the width (90 to 114) or of twice (72 to
+105). Half of the batch for each thread, which shares nothing, had reached 1.66 to 1.80: a column then serves half as
+many rows.
 
 ![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
 HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
