@@ -11,7 +11,7 @@ After N samples with spikes h (0 or 1) of m neurons and labels of C classes:
     d_c       = s_c / n_c - the mean of these over the classes that were seen, Q16
     middle_c  = half-way between that mean and s_c / n_c, Q12
 
-N stays below 2^30, so that W in Q24 stays below 2^54.
+With N below 2^30, W in Q24 stays below 2^54.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ whole number within its limits that is best while all others stay:
     h = A_jj + offset middle_j^2,  b = (A w)_j + offset (middle^T w) middle_j - reach v_j - h w_j,  w_j = -b / h
 
 first upwards through j, then downwards, until a pass changes nothing. Every change lowers the quadratic, so this ends.
-Q16 throughout: |A| < 2^32, |w| <= 2^8 and m <= 2^15, so that sums stay below 2^62.
+Q16 throughout. Every switch has one of at most 2^16 codes, so that m <= 2^16, a class's |w| sum to 2^16 at most and
+|A| < 2^33; with reach and offset up to 16 no sum reaches 2^62.
 """
 
 from __future__ import annotations
