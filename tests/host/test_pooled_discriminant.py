@@ -98,8 +98,12 @@ def test_a_class_without_a_label_is_never_answered_and_one_that_the_source_lacks
     source, labelled = world(20, 0), world(2, 1)
     teacher = lesson(PLAIN, source, labelled.take(labelled.labels < 2), source.features, voters=(POOLED,)).teacher
     assert set(teacher.answers(source.features)) == {0, 1}
+    lacking = source.take(source.labels > 0)
     with pytest.raises(UsageError, match="no voter"):
-        voting((POOLED,), PLAIN, source.take(source.labels > 0), labelled)
+        voting((POOLED,), PLAIN, lacking, labelled)
+    without = lesson(PLAIN, lacking, labelled, source.features, voters=("lr",)).teacher
+    beside = lesson(PLAIN, lacking, labelled, source.features, voters=("lr", POOLED)).teacher
+    np.testing.assert_array_equal(beside.answers(source.features), without.answers(source.features))
 
 
 def test_pooled_plans_have_that_voter_alone_and_no_labels_of_earlier_domains() -> None:

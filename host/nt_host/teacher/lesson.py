@@ -50,7 +50,8 @@ def lesson(
     teacher = voting(voters, encoder, source, labelled, earlier)
     others = [np.empty((0, labelled.n_features), np.float32)]
     if unlabelled is not None:
-        teacher = taught(teacher, labelled, unlabelled, source if POOLED in voters else None)
+        pooled = POOLED in voters and np.isin(labelled.labels, source.labels).all()
+        teacher = taught(teacher, labelled, unlabelled, source if pooled else None)
         others.append(unlabelled)
     if made_up_count:
         others.append(made_up(encoder, source, labelled, made_up_count, seed))
