@@ -149,7 +149,6 @@ int nt_frame_decoder_push(struct nt_frame_decoder *decoder, uint8_t byte, struct
 
 size_t nt_host_frame_encode(uint8_t session, uint8_t type, uint16_t seq, const uint8_t *payload, uint16_t size,
                             uint8_t *out);
-int nt_host_frame_decode(const uint8_t *data, size_t length, uint8_t *frame);
 
 struct nt_host_frame_seen { uint8_t session; uint8_t type; uint16_t seq; uint32_t begin; uint32_t end; };
 struct nt_host_frames_cut { uint32_t taken; uint32_t frames; uint32_t bad; };

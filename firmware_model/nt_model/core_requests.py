@@ -22,6 +22,8 @@ def codes_write_payload(before: ByteArray, after: ByteArray, revision: int, max_
     """CODES_WRITE that turns `before` into `after`, both (n_codes,) uint8, at base `revision`; without data where they
     are the same."""
     count = len(after)
+    if len(before) != count:
+        return None
     out = ffi.new(_BYTES, count + _FIXED_PART)
     old = ffi.from_buffer(_BYTES, np.ascontiguousarray(before, np.uint8))
     new = ffi.from_buffer(_BYTES, np.ascontiguousarray(after, np.uint8))
@@ -46,6 +48,8 @@ def step_block(
     `present_payload`."""
     before, after, revision = codes
     n_codes, count = len(after), len(slots)
+    if len(before) != n_codes:
+        return None
     out = ffi.new(_BYTES, n_codes + 2 * count + 3 * _FIXED_PART)
     old, new = ffi.from_buffer(_BYTES, before), ffi.from_buffer(_BYTES, after)
     named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
@@ -56,6 +60,8 @@ def step_block(
 def learn_payload(step: int, rate_q8: int, slots: Int64Array, labels: Int64Array, held: int) -> bytes | None:
     """LEARN number `step` of a batch: `slots` (B,) int64, of which 0..held-1 exist, and `labels` (B,) int64."""
     count = len(slots)
+    if len(labels) != count:
+        return None
     out = ffi.new(_BYTES, 4 * count + _FIXED_PART)
     named = ffi.from_buffer(_INT64, np.ascontiguousarray(slots, np.int64))
     classes = ffi.from_buffer(_INT64, np.ascontiguousarray(labels, np.int64))

@@ -89,7 +89,6 @@ class Presentation:
 
     def __init__(self, layout: RecordLayout, readout: Readout, max_payload: int) -> None:
         self.layout = layout
-        self.readout = readout
         dither = readout.dither
         hidden, output = (dither.hidden_code, dither.output_code) if dither else (0, 0)
         self._head = m.PresentRequest(layout.n_steps, _flags_of(readout), hidden, output, ())

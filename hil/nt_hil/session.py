@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from nt_hil import messages as m
 from nt_hil.codec import ALL_CHECKS, Checks, Decoder, Frame, encode, wire_size
@@ -146,7 +147,7 @@ class Session:
             self.counter.frames_sent += run.frames_sent
             self.counter.retransmissions += run.retransmissions
         self.broken = False
-        answers = [answer for answer in run.answers if answer is not None]
+        answers = cast("list[Frame]", run.answers)
         for answer in answers:
             if answer.type == m.ErrorNotice.TYPE:
                 raise error_of(m.ErrorNotice.parse(answer.payload), HOST_VERSION)

@@ -9,6 +9,9 @@ from nt_hil.chip import Chip
 from nt_host.power.budget import BudgetedChip
 from nt_model.errors import SafetyError
 
+NO_LIMIT = 255
+"""Slew limit of a chip whose codes may move as far as they like in one write."""
+
 
 def move_codes(chip: Chip, codes: NDArray[np.uint8]) -> int:
     """Write `codes` (n_codes,) uint8 in as few writes as the slew limit allows; gives the number of writes.
@@ -32,6 +35,11 @@ def move_from(chip: Chip, present: NDArray[np.uint8], codes: NDArray[np.uint8]) 
     """As `move_codes`, from codes `present` that the caller knows to be on the chip; the device itself refuses codes
     out of range."""
     limit = chip.info.max_move_code
+    if limit == NO_LIMIT and not isinstance(chip, BudgetedChip):
+        if np.array_equal(present, codes):
+            return 0
+        chip.write_codes(codes.astype(np.uint8))
+        return 1
     now, goal = present.astype(np.int64), codes.astype(np.int64)
     writes = 0
     if isinstance(chip, BudgetedChip):
