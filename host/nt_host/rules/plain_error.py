@@ -14,12 +14,13 @@ would not. 4 bytes per code and 8 per layer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, Remembering, require_positive
+from nt_host.rules.base import ByteArray, Observation, Remembering, RuleEntry, register, require_positive
 from nt_host.rules.code_position import codes_at, position_q24, positions_q24
 from nt_host.rules.descent_settings import ONE_Q15, PacedSettings
 from nt_host.rules.exact import Int64Array, divided, root_mean_square, saturated, shifted
@@ -132,3 +133,8 @@ class PlainErrorRule(Remembering):
             totals = [summed, *(np.where(part.code != layer.parts[0].code, -summed, 0) for part in layer.parts[1:])]
         batch = max(1, len(wrong))
         return [saturated(divided(total, batch << PRODUCT_TO_Q20), GRADIENT_BITS) for total in totals]
+
+
+def register_kind(kind: PlainErrorKind, summary: str) -> None:
+    """Make the rule of ``kind`` known."""
+    register(RuleEntry(kind.name, summary, PlainErrorSettings, partial(PlainErrorRule, kind)))

@@ -8,12 +8,11 @@ by least squares, as a linear discriminant is (the two agree up to scale: Duda, 
     e_c    = (s_c - mean over classes of s_c) / s - lead * ([c is the label] - 1 / C), Q15, within +-2^30
     r      = drive over threshold, estimated at nominal gains, Q12 (`integer_estimate`); the slope of the count is 1
              where 0 < r < SATURATED, and above, where the neuron cannot count more but less, for e_c > 0
-    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds), Q21
     e_low  = back(e * slope) * slope of the neuron below: as above for T > 1, the window of ``surrogate`` for T = 1
 
-followed by the normalised descent of the log gains (`normalised_descent`) along G. Only differences between classes
-count: what all classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried
-and left out. Every division is of whole numbers, rounded to the nearest; the same spikes give the same codes anywhere.
+and the mean of e_c * slope * r moves the log gains (`log_gain_rule`). Only differences between classes count: what all
+classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried and left out.
+Every division is of whole numbers, rounded to the nearest; the same spikes give the same codes anywhere.
 """
 
 from __future__ import annotations
@@ -26,17 +25,7 @@ from numpy.typing import NDArray
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
 from nt_host.rules.descent_settings import ONE_Q15, DescentSettings
 from nt_host.rules.exact import ExactProduct, Int64Array, divided, saturated
-from nt_host.rules.integer_estimate import (
-    ERROR_BITS,
-    ONE_Q12,
-    carried_down,
-    drives_of,
-    gains_q12,
-    layer_events,
-    mean_gradient,
-    sum_of,
-    window_slope,
-)
+from nt_host.rules.integer_estimate import ERROR_BITS, ONE_Q12, window_slope
 from nt_host.rules.log_gain_rule import LogGainRule
 from nt_model.image import Image
 
@@ -82,23 +71,18 @@ class ScoresRule(LogGainRule):
     name = "scores"
 
     def __init__(self, image: Image, codes: ByteArray, settings: ScoresSettings) -> None:
-        super().__init__(image, codes, settings)
+        slope = count_slope_q12 if image.n_steps > 1 else window_slope(settings.window)
+        super().__init__(image, codes, settings, slope)
         one_hot = (image.readout_class[:, None] == np.arange(image.n_classes)).astype(np.int64)
         self._spikes_of = ExactProduct(one_hot, 255)
         # A class may lack neurons; it then has no score to be wrong.
         self._size = np.maximum(one_hot.sum(axis=0), 1)
         self._lead_q15 = max(1, round(settings.lead * ONE_Q15))
-        self._slope = count_slope_q12 if image.n_steps > 1 else window_slope(settings.window)
 
-    def _gradient(self, observation: Observation) -> Int64Array:
-        gain = gains_q12(self._image, observation.codes)
-        drives = drives_of(self._layers, layer_events(observation), gain)
+    def _output_error(self, observation: Observation, ratio_q12: Int64Array) -> Int64Array:
         scores = (self._spikes_of(observation.plain[-1]) << SCORE_FRACTION) // self._size
         error = score_error_q15(scores, observation.labels, self._lead_q15)[:, self._image.readout_class]
-        ratio = sum_of(drives[-1])
-        error *= (ratio > 0) & ((ratio < SATURATED_Q12) | (error > 0))
-        total = carried_down(self._layers, drives, error, gain, self._slope)
-        return mean_gradient(total, len(observation.labels))
+        return error * ((ratio_q12 > 0) & ((ratio_q12 < SATURATED_Q12) | (error > 0)))
 
 
 register(

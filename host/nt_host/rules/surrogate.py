@@ -8,10 +8,9 @@ that of a logistic loss per output neuron, through a triangular window in the hi
     x      = slope * log2(e) * (r - 1), Q8 within +-2^20; slope * log2(e) in Q16, at most 2^30
     e_out  = (1 / (1 + 2^-x) - target) * (root(C - 1) where target = 1, else 1), Q15; the root in Q12
     e_low  = back(e) * max(0, 1 - |r - 1| / window) / window, Q15 within +-2^30
-    G      = mean over the batch of e r  (for the part of r that the code feeds), Q21 within +-2^26
 
-followed by the normalised descent of the log gains (`normalised_descent`) along G, which is why the factor `slope` that
-all errors have in common is left out. The codes are the nearest ones.
+and the mean of e r moves the log gains (`log_gain_rule`). That descent is normalised, so that the factor `slope`, which
+all errors have in common, is left out.
 """
 
 from __future__ import annotations
@@ -20,21 +19,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
 from nt_host.rules.descent_settings import ONE_Q15, DescentSettings
 from nt_host.rules.exact import LOG2_E, ONE_Q16, Int64Array, saturated, shifted, sigmoid_q15
-from nt_host.rules.integer_estimate import (
-    ONE_Q12,
-    carried_down,
-    drives_of,
-    gains_q12,
-    layer_events,
-    mean_gradient,
-    sum_of,
-    window_slope,
-)
+from nt_host.rules.integer_estimate import ONE_Q12, window_slope
 from nt_host.rules.log_gain_rule import LogGainRule
 from nt_model.image import Image
 
@@ -60,22 +49,12 @@ class SurrogateRule(LogGainRule):
     name = "surrogate"
 
     def __init__(self, image: Image, codes: ByteArray, settings: SurrogateSettings) -> None:
-        super().__init__(image, codes, settings)
+        super().__init__(image, codes, settings, window_slope(settings.window))
         self._slope_q16 = min(max(1, round(settings.slope * LOG2_E * ONE_Q16)), LARGEST_SLOPE_Q16)
         self._weight_q12 = math.isqrt(max(1, image.n_classes - 1) << 24)
-        self._window = window_slope(settings.window)
 
-    def _gradient(self, observation: Observation) -> Int64Array:
-        # The codes are rounded; the gradient belongs to the gains that the chip really ran at.
-        gain = gains_q12(self._image, observation.codes)
-        drives = drives_of(self._layers, layer_events(observation), gain)
+    def _output_error(self, observation: Observation, ratio_q12: Int64Array) -> Int64Array:
         target = self._image.readout_class[None, :] == observation.labels[:, None]
-        error = self._output_error(sum_of(drives[-1]), target)
-        total = carried_down(self._layers, drives, error, gain, self._window)
-        return mean_gradient(total, len(observation.labels))
-
-    def _output_error(self, ratio_q12: Int64Array, target: NDArray[np.bool_]) -> Int64Array:
-        """e_out, (B, N) Q15, for drives ``ratio_q12`` and ``target`` (B, N)."""
         exponent_q8 = saturated(shifted((ratio_q12 - ONE_Q12) * self._slope_q16, 20), EXPONENT_BITS)
         error = sigmoid_q15(exponent_q8) - np.where(target, ONE_Q15, 0)
         return np.where(target, shifted(error * self._weight_q12, 12), error)
