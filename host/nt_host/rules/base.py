@@ -184,6 +184,12 @@ def require_positive(**values: float) -> None:
             raise UsageError(f"rule setting '{name}' must be above 0", evidence=f"{value!r}")
 
 
+def require_code_rate(rate_code: float) -> None:
+    """UsageError for a first move that is none, or crosses half the range of codes at once."""
+    if not 0 < rate_code <= 128:
+        raise UsageError("rule setting 'rate_code' lies outside 0 < codes <= 128", evidence=f"{rate_code!r}")
+
+
 def require_share(**values: float) -> None:
     """UsageError for the first setting that is no share of a whole, 0 < share <= 1."""
     for name, value in values.items():

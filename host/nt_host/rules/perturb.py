@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
 from nt_host.readout import class_scores
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive, require_seed
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_code_rate, require_seed
 from nt_host.rules.code_position import FRACTION, codes_at, position_q24, positions_q24
 from nt_host.rules.descent_settings import ONE_Q15, SteadySettings
 from nt_host.rules.exact import Int64Array, divided, saturated
@@ -52,7 +52,7 @@ class PerturbSettings(SteadySettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(rate_code=self.rate_code)
+        require_code_rate(self.rate_code)
         if not 1 <= self.reach_code <= 127:
             raise UsageError("rule setting 'reach_code' lies outside 1..127", evidence=f"{self.reach_code!r}")
         require_seed(self.seed)

@@ -20,7 +20,15 @@ from typing import ClassVar
 import numpy as np
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, Remembering, RuleEntry, register, require_positive
+from nt_host.rules.base import (
+    ByteArray,
+    Observation,
+    Remembering,
+    RuleEntry,
+    register,
+    require_code_rate,
+    require_positive,
+)
 from nt_host.rules.code_position import codes_at, position_q24, positions_q24
 from nt_host.rules.descent_settings import ONE_Q15, PacedSettings
 from nt_host.rules.exact import Int64Array, divided, root_mean_square, saturated, shifted
@@ -60,7 +68,8 @@ class PlainErrorSettings(PacedSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(rate_code=self.rate_code, window=self.window)
+        require_code_rate(self.rate_code)
+        require_positive(window=self.window)
 
 
 @dataclass(frozen=True)

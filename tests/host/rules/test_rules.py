@@ -292,6 +292,14 @@ def test_every_setting_refuses_what_lies_outside_its_range(name: str, setting: s
     make_rule(name, image, some_codes(image, 0), {setting: default})
 
 
+@pytest.mark.parametrize("name", ["nt1", "perturb"])
+def test_a_first_move_keeps_to_half_the_range(name: str) -> None:
+    image = random_image(0, (3, 2), "own")
+    make_rule(name, image, some_codes(image, 0), {"rate_code": 128})
+    with pytest.raises(UsageError, match="rate_code"):
+        make_rule(name, image, some_codes(image, 0), {"rate_code": 128.5})
+
+
 @every_rule
 def test_code_limits_must_not_cross(name: str) -> None:
     image = random_image(0, (3, 2), "own")
