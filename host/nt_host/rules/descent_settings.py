@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nt_host.rules.base import require_code_range, require_decay, require_positive, require_share
-from nt_host.rules.exact import falling_power_q16, log2_q24
+from nt_host.rules.exact import ONE_Q15, falling_power_q16, log2_q24
 
-ONE_Q15 = 1 << 15
 END_BITS = 30
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nt_host.rules.exact import (
     LOG2_E,
+    ONE_Q15,
     ONE_Q16,
     ExactProduct,
     Int64Array,
@@ -30,7 +31,6 @@ from nt_host.rules.exact import (
     sigmoid_q15,
 )
 
-ONE_Q15 = 1 << 15
 LEAST_ERROR_Q15 = 328
 LABEL_WEIGHT_SHARE = 3
 SCORE_BITS = 20

@@ -20,8 +20,8 @@ from typing import ClassVar
 import numpy as np
 
 from nt_host.rules.base import Remembering
-from nt_host.rules.descent_settings import ONE_Q15, SteadySettings
-from nt_host.rules.exact import LOG2_E, Int64Array, saturated, shifted, whole_root
+from nt_host.rules.descent_settings import SteadySettings
+from nt_host.rules.exact import LOG2_E, ONE_Q15, Int64Array, saturated, shifted, whole_root
 
 DECAY_BITS = 10
 POWER_BITS = 30

@@ -26,8 +26,8 @@ from nt_hil.chip import Dither
 from nt_host.readout import class_scores
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_code_rate, require_seed
 from nt_host.rules.code_position import FRACTION, codes_at, position_q24, positions_q24
-from nt_host.rules.descent_settings import ONE_Q15, SteadySettings
-from nt_host.rules.exact import Int64Array, divided, saturated
+from nt_host.rules.descent_settings import SteadySettings
+from nt_host.rules.exact import ONE_Q15, Int64Array, divided, saturated
 from nt_host.rules.integer_estimate import GRADIENT_BITS
 from nt_host.rules.normalised_descent import NormalisedDescent, whole_rate_q24
 from nt_model.errors import UsageError

@@ -30,8 +30,8 @@ from nt_host.rules.base import (
     require_positive,
 )
 from nt_host.rules.code_position import codes_at, position_q24, positions_q24
-from nt_host.rules.descent_settings import ONE_Q15, PacedSettings
-from nt_host.rules.exact import Int64Array, divided, root_mean_square, saturated, shifted
+from nt_host.rules.descent_settings import PacedSettings
+from nt_host.rules.exact import ONE_Q15, Int64Array, divided, root_mean_square, saturated, shifted
 from nt_host.rules.integer_estimate import (
     IntegerLayer,
     drives_of,

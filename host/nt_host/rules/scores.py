@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
-from nt_host.rules.descent_settings import ONE_Q15, DescentSettings
-from nt_host.rules.exact import ExactProduct, Int64Array, divided, saturated
+from nt_host.rules.descent_settings import DescentSettings
+from nt_host.rules.exact import ONE_Q15, ExactProduct, Int64Array, divided, saturated
 from nt_host.rules.integer_estimate import ERROR_BITS, ONE_Q12, window_slope
 from nt_host.rules.log_gain_rule import LogGainRule
 from nt_model.image import Image

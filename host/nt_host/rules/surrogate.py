@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
-from nt_host.rules.descent_settings import ONE_Q15, DescentSettings
-from nt_host.rules.exact import LOG2_E, ONE_Q16, Int64Array, saturated, shifted, sigmoid_q15
+from nt_host.rules.descent_settings import DescentSettings
+from nt_host.rules.exact import LOG2_E, ONE_Q15, ONE_Q16, Int64Array, saturated, shifted, sigmoid_q15
 from nt_host.rules.integer_estimate import ONE_Q12, window_slope
 from nt_host.rules.log_gain_rule import LogGainRule
 from nt_model.image import Image
