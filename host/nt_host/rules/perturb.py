@@ -62,14 +62,14 @@ def class_loss_q30(image: Image, counts: ByteArray, labels: NDArray[np.int64]) -
     """L of output spike counts (B, N) uint8 with ``labels`` (B,), Q30."""
     # A class may lack neurons; its share is 0.
     size = np.maximum(np.bincount(image.readout_class, minlength=image.n_classes), 1)
-    share = divided(class_scores(image.readout_class, counts).astype(np.int64) << 15, size * image.n_steps)
+    share = divided(class_scores(image.readout_class, counts) << 15, size * image.n_steps)
     error = share - np.where(labels[:, None] == np.arange(image.n_classes), ONE_Q15, 0)
     return int((error * error).sum())
 
 
 class PerturbRule(NormalisedDescent):
-    """State: that of the normalised descent, whose positions are codes; its update count is what the random signs are
-    drawn from."""
+    """State: that of the normalised descent, whose positions are codes less 128; the random signs are drawn from its
+    update count."""
 
     name = "perturb"
     dither: Dither | None = None
