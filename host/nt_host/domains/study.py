@@ -17,7 +17,7 @@ from nt_host.experiment.cell import cell_once, run_cell
 from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.rules.dmn import DmnSettings
-from nt_host.spread import mean_and_spread
+from nt_host.spread import percent_over
 from nt_host.study.result import Picture, StudyResult, StudyTable, study_folder
 from nt_host.tasks import load_task
 from nt_model.image_file import image_bytes, parse_image
@@ -90,11 +90,6 @@ def _point(usual: Plan, case: Case, seed: int, folder: Path) -> Point:
     return Point(plan.name, str(case), image.n_codes, seed, *means)
 
 
-def _spread(values: Sequence[float]) -> str:
-    mean, spread = mean_and_spread(values)
-    return f"{100 * mean:.1f} ± {100 * spread:.1f}"
-
-
 def _table(task: str, points: Sequence[Point]) -> StudyTable:
     rows = []
     for case in map(str, CASES):
@@ -103,9 +98,9 @@ def _table(task: str, points: Sequence[Point]) -> StudyTable:
             (
                 case,
                 f"{found[0].n_codes:,}",
-                _spread([point.argmax_before for point in found]),
-                _spread([point.argmax for point in found]),
-                _spread([point.strict for point in found]),
+                percent_over([point.argmax_before for point in found]),
+                percent_over([point.argmax for point in found]),
+                percent_over([point.strict for point in found]),
             )
         )
     return StudyTable(

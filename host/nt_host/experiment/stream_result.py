@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nt_host.experiment.stream import LEARNERS, StreamRun, StreamSettings
+from nt_host.spread import in_percent, mean_and_spread
 from nt_model.errors import UsageError
 from nt_model.image_file import write_atomically
 
@@ -54,8 +55,8 @@ class StreamResult:
         for name, low, high in spans:
             values = {}
             for learner, right in by_learner.items():
-                column = right[:, low:high].mean(axis=1)
-                values[learner] = (float(column.mean()), float(column.std(ddof=1)) if len(column) > 1 else 0.0)
+                column = right[:, low:high].mean(axis=1).tolist()
+                values[learner] = mean_and_spread(column)
             found.append((name, values))
         return found
 
@@ -104,7 +105,4 @@ def read_stream(path: Path) -> StreamResult:
 
 def stream_cells(rows: Sequence[tuple[str, dict[str, tuple[float, float]]]]) -> list[list[str]]:
     """Rows as text: domain, then mean and spread of each learner in per cent."""
-    return [
-        [name, *(f"{100 * values[learner][0]:.1f} ± {100 * values[learner][1]:.1f}" for learner in LEARNERS)]
-        for name, values in rows
-    ]
+    return [[name, *(in_percent(values[learner]) for learner in LEARNERS)] for name, values in rows]

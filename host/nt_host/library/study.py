@@ -15,7 +15,7 @@ from nt_host.experiment.cell import Cell, cell_once, codes_of, run_cell, simulat
 from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.library.recall import PRESENT, Stored, recall
-from nt_host.spread import mean_and_spread
+from nt_host.spread import percent_over
 from nt_host.study.result import StudyResult, StudyTable, study_folder
 from nt_host.tasks import Target, load_task, split_target
 from nt_host.tasks.mnist import tilted_digits
@@ -183,17 +183,12 @@ def _run_part(part: Part, folder: Path, seeds: Sequence[int], on_domain: Callabl
     return points
 
 
-def _spread(values: Sequence[float]) -> str:
-    mean, spread = mean_and_spread(values)
-    return f"{100 * mean:.1f} ± {100 * spread:.1f}"
-
-
 def _row(domain: str, per_class: int, points: Sequence[Point]) -> tuple[str, ...]:
     """`points` of one row; ± is the spread over the seeds of the mean over domains."""
     seeds = sorted({point.seed for point in points})
 
     def told(name: str) -> str:
-        return _spread([float(np.mean([getattr(p, name) for p in points if p.seed == seed])) for seed in seeds])
+        return percent_over([float(np.mean([getattr(p, name) for p in points if p.seed == seed])) for seed in seeds])
 
     return (domain, str(per_class), *map(told, ("untouched", "recalled", "learned_from_it", "learned")))
 

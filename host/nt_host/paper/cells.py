@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from nt_host.paper.frozen import PaperTask
 from nt_host.paper.recipe import Tuning
+from nt_host.spread import mean_and_spread, percent_over
 from nt_model.image_file import write_atomically
 
 SCHEMA = "nt-paper-cells/1"
@@ -43,17 +42,17 @@ class Spread:
     @property
     def mean(self) -> float:
         """Mean of the runs."""
-        return float(np.mean(self.runs))
+        return mean_and_spread(self.runs)[0]
 
     @property
     def deviation(self) -> float:
         """Sample standard deviation of the runs; 0 for a single one."""
-        return float(np.std(self.runs, ddof=1)) if len(self.runs) > 1 else 0.0
+        return mean_and_spread(self.runs)[1]
 
     @property
     def text(self) -> str:
         """In per cent, one decimal."""
-        return f"{100 * self.mean:.1f} ± {100 * self.deviation:.1f}"
+        return percent_over(self.runs)
 
 
 class CellStore:

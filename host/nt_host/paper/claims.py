@@ -10,12 +10,12 @@ asked for by a reviewer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from nt_host.paper.cells import Spread
+from nt_host.spread import mean_and_spread
 
 NOT_HERE = "not available here"
 COMPARABLE = 0.02
@@ -45,8 +45,8 @@ class Pair:
     @property
     def verdict(self) -> str:
         """`ahead`, `level`, `undecided` or `behind`: the claimed way against the other (see `LEVEL_IS`)."""
-        by_run = np.subtract(self.claimed.runs, self.against.runs)
-        error = float(np.std(by_run, ddof=1) / np.sqrt(len(by_run))) if len(by_run) > 1 else 0.0
+        by_run = [mine - other for mine, other in zip(self.claimed.runs, self.against.runs, strict=True)]
+        error = mean_and_spread(by_run)[1] / math.sqrt(len(by_run))
         if abs(self.difference) <= COMPARABLE:
             return "level"
         if abs(self.difference) <= STANDARD_ERRORS * error:

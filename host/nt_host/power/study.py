@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nt_host.power.trial import Setting, Trial, run_trial
-from nt_host.spread import mean_and_spread
+from nt_host.spread import mean_and_spread, percent_over
 from nt_host.study.result import Check, Picture, StudyResult, StudyTable
 from nt_model.devices import DEVICES
 from nt_model.energy import rate_hz, spike_energy_fj
@@ -29,11 +29,6 @@ RATE_TOLERANCE = 0.05
 OnProgress = Callable[[int, int, str], None]
 
 
-def _percent(values: Sequence[float]) -> str:
-    mean, spread = mean_and_spread(values)
-    return f"{100 * mean:.1f} ± {100 * spread:.1f}"
-
-
 def _of(trials: Sequence[Trial], setting: Setting) -> list[Trial]:
     return [trial for trial in trials if trial.setting == setting.name]
 
@@ -49,8 +44,8 @@ def _row(trials: Sequence[Trial], setting: Setting) -> tuple[str, ...]:
         f"{100 * np.mean(saved):.1f}",
         f"{100 * np.mean(of_reference):.0f}",
         f"{np.mean([trial.lowest_codes for trial in mine]):.0f}",
-        _percent([trial.argmax for trial in mine]),
-        _percent([trial.strict for trial in mine]),
+        percent_over([trial.argmax for trial in mine]),
+        percent_over([trial.strict for trial in mine]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from nt_host.fleet import mismatch, montecarlo, transfer
 from nt_host.fleet.chip import ADAPTED, BOTH, CALIBRATED, CALIBRATED_LOADED, LOADED, UNTOUCHED
 from nt_host.report.section import Section
+from nt_host.spread import in_percent
 from nt_model.errors import UsageError
 
 SECTION = Section("many chips")
@@ -68,17 +69,13 @@ def _prose(text: str) -> str:
     return " ".join(text.split())
 
 
-def _percent(value: Sequence[float]) -> str:
-    return f"{100 * value[0]:.1f} ± {100 * value[1]:.1f}"
-
-
 def mismatch_rows(table: Mapping[str, Any]) -> list[list[str]]:
     """Cells of a mismatch table, two rows (strict, argmax) per task and corner; per cent, ± over chips."""
     rows = []
     for row in table["rows"]:
         for measure in ("strict", "argmax"):
             found = row[measure]
-            states = [_percent(found[state]) for state in (UNTOUCHED, CALIBRATED, ADAPTED, BOTH)]
+            states = [in_percent(found[state]) for state in (UNTOUCHED, CALIBRATED, ADAPTED, BOTH)]
             loss, spread = found[f"loss {CALIBRATED}"]
             rows.append(
                 [
@@ -106,7 +103,7 @@ def transfer_rows(table: Mapping[str, Any]) -> list[list[str]]:
             cells = [row["domain"], str(row["receivers"]), measure]
             for before, after, loaded in ((UNTOUCHED, ADAPTED, LOADED), (CALIBRATED, BOTH, CALIBRATED_LOADED)):
                 cells += [f"{100 * found['learner'][before]:.1f}", f"{100 * found['learner'][after]:.1f}"]
-                cells += [_percent(found["receivers"][before]), _percent(found["receivers"][loaded])]
+                cells += [in_percent(found["receivers"][before]), in_percent(found["receivers"][loaded])]
                 cells.append(_kept(found["kept"][loaded]))
             rows.append(cells)
     return rows

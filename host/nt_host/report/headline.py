@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nt_host.report.kept_results import Figure, KeptResults, Summary
-from nt_host.report.results_page import mean_and_spread
 from nt_host.report.section import Section
+from nt_host.spread import in_percent
 from nt_host.toml_file import read_schema
 
 SCHEMA = "nt-headline"
@@ -18,7 +18,7 @@ HEAD = "| task | before | codes alone | all weights, digital, float | linear, fl
 
 
 def _text(figure: Figure, seeds: int) -> str:
-    return f"{100 * figure[0]:.1f} (1 seed)" if seeds == 1 else mean_and_spread(figure)
+    return f"{100 * figure[0]:.1f} (1 seed)" if seeds == 1 else in_percent(figure)
 
 
 def _after(found: Summary) -> str:
@@ -27,7 +27,7 @@ def _after(found: Summary) -> str:
 
 def _stream_cells(learners: Mapping[str, Figure]) -> list[str]:
     before = f"{100 * learners['frozen'][0]:.1f}"
-    return [before, mean_and_spread(learners["codes"]), mean_and_spread(learners["tft"]), ""]
+    return [before, in_percent(learners["codes"]), in_percent(learners["tft"]), ""]
 
 
 def _cells(row: Mapping[str, Any], results: KeptResults) -> list[str]:

@@ -15,6 +15,7 @@ from nt_host.experiment.stream_result import StreamResult, is_stream, read_strea
 from nt_host.report.blind_choice import Result, candidates, choice_table
 from nt_host.report.rules_table import Figures, rules_table
 from nt_host.rules.tft import DIGITAL_RULE
+from nt_host.spread import in_percent
 from nt_host.tasks.enose import LABELS_PER_CLASS
 from nt_host.tasks.split import APART, TEST_TOO
 from nt_host.teacher.linear_teacher import DRIFT, POOLED, TEACHER_RULE
@@ -40,16 +41,11 @@ SUMMARY_HEAD = (
 )
 
 
-def mean_and_spread(value: tuple[float, float]) -> str:
-    """'93.1 +- 0.4' in per cent, with the sign of plus and minus."""
-    return f"{100 * value[0]:.1f} ± {100 * value[1]:.1f}"
-
-
 def row_cells(row: Row) -> list[str]:
     """The cells of a row as text: domain, two argmax, two strict, labels, bytes of codes and on the wire."""
     order = (MEASURES[0], MEASURES[1], MEASURES[2], MEASURES[3])
     counts = [f"{value:,.0f}" for value in (row.labels, row.code_bytes, row.wire_bytes)]
-    return [row.domain, *(mean_and_spread(row.values[name]) for name in order), *counts]
+    return [row.domain, *(in_percent(row.values[name]) for name in order), *counts]
 
 
 def _spread_text(plan: dict[str, Any]) -> str:
@@ -225,7 +221,7 @@ def _summary(paths: Sequence[Path]) -> list[str]:
         on_chip = settings["rule"] not in OFF_CHIP
         trial = f"{settings['held_out']:.0%}" if on_chip else "-"
         shown = [mean["before_argmax"], mean["after_argmax"], worst["after_argmax"], mean["after_strict"]]
-        figures = " | ".join(mean_and_spread(value) for value in shown)
+        figures = " | ".join(in_percent(value) for value in shown)
         lines.append(f"| {plan['name']} | `{settings['rule']}` | {len(plan['seeds'])} | {trial} | {figures} |")
     return [SUMMARY_TEXT, "", SUMMARY_HEAD, *lines, "", *rules_table(measured), *_choices(results)] if lines else []
 

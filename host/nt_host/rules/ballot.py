@@ -16,15 +16,14 @@ numbers, 20 bytes beside every code, the same on every machine; codes alone go t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive, taken
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
 from nt_host.rules.descent_settings import DescentSettings
 from nt_host.rules.election import ERROR_BITS as VOTE_BITS
 from nt_host.rules.election import Election
@@ -34,6 +33,7 @@ from nt_host.rules.integer_estimate import (
     GRADIENT_BITS,
     IntegerLayer,
     carried_down,
+    drives_of,
     gains_q12,
     gated,
     integer_layers,
@@ -76,10 +76,11 @@ class BallotSettings(DescentSettings):
         require_positive(rate_switch=self.rate_switch, slope=self.slope, half_weight=self.half_weight, swing=self.swing)
 
 
-class BallotRule:
+class BallotRule(NormalisedDescent):
     """State: that of the normalised descent, whose position is the state of a switch, else a log gain; and the codes
     last written."""
 
+    remembers: ClassVar[tuple[str, ...]] = (*NormalisedDescent.remembers, "codes")
     name = "ballot"
     dither: Dither | None = None
     hidden_spikes = True
@@ -108,8 +109,8 @@ class BallotRule:
         self._low = np.full(image.n_codes, self._table[settings.code_min])
         self._high = np.full(image.n_codes, self._table[settings.code_max])
         self._low[board.code], self._high[board.code] = -ONE_Q24, ONE_Q24
-        self._descent = NormalisedDescent(start, rates, settings)
         self._codes = codes.copy()
+        super().__init__(start, rates, settings)
 
     def _voters_of(self, last: IntegerLayer) -> IntegerLayer | None:
         """The output neurons that are no switches; None where all are."""
@@ -125,7 +126,7 @@ class BallotRule:
 
     def update(self, observation: Observation) -> ByteArray:
         """One step on the batch; see ``Rule.update``."""
-        latent = self._descent.move(self._gradient(observation), self._low, self._high)
+        latent = self.move(self._gradient(observation), self._low, self._high)
         settings, board = self._settings, self._board
         codes = nearest_codes(latent, self._table)
         active = latent[board.code] >= 0
@@ -149,23 +150,13 @@ class BallotRule:
             total += carried_down((self._voters,), (voted,), mine, gain, self._slope)
             below = below + self._voters.back(mine, gain)
         if self._hidden:
-            drives = tuple(layer.drive(each, gain) for layer, each in zip(self._hidden, events[:-1], strict=True))
+            drives = drives_of(self._hidden, events[:-1], gain)
             last = gated(saturated(below, ERROR_BITS), self._slope(sum_of(drives[-1])))
             total += carried_down(self._hidden, drives, last, gain, self._slope)
         gradient = mean_gradient(total, batch)
         switched = self._board.gradient(error, events[-1], steps if self._hidden else 255)
         gradient[self._board.code] = saturated(divided(switched << 6, max(1, batch * steps)), GRADIENT_BITS)
         return gradient
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {**self._descent.state(), "codes": self._codes.copy()}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        codes = taken(state, "codes", self._codes)
-        self._descent.restore(state)
-        self._codes = codes
 
 
 register(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,22 @@ class ProbingRule(Rule, Protocol):
     def probes(self) -> tuple[ByteArray, ...]:
         """Codes at which the next batch is to be presented, each (n_codes,) uint8, within the rule's limits."""
         ...
+
+
+class Remembering:
+    """State of a rule as arrays: ``remembers`` names them, and each is the attribute of that name behind a ``_``."""
+
+    remembers: ClassVar[tuple[str, ...]]
+
+    def state(self) -> RuleState:
+        """See ``Rule.state``."""
+        return {name: getattr(self, f"_{name}").copy() for name in self.remembers}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See ``Rule.restore``; what does not fit changes nothing."""
+        found = {name: taken(state, name, getattr(self, f"_{name}")) for name in self.remembers}
+        for name, array in found.items():
+            setattr(self, f"_{name}", array)
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,12 @@ def require_positive(**values: float) -> None:
             raise UsageError(f"rule setting '{name}' must be above 0", evidence=f"{value!r}")
 
 
+def require_code_rate(rate_code: float) -> None:
+    """UsageError for a first move that is none, or crosses half the range of codes at once."""
+    if not 0 < rate_code <= 128:
+        raise UsageError("rule setting 'rate_code' lies outside 0 < codes <= 128", evidence=f"{rate_code!r}")
+
+
 def require_share(**values: float) -> None:
     """UsageError for the first setting that is no share of a whole, 0 < share <= 1."""
     for name, value in values.items():
@@ -186,3 +208,9 @@ def require_code_range(code_min: int, code_max: int) -> None:
     """UsageError unless both are codes and the first is not the larger one."""
     if not 0 <= code_min <= code_max <= 255:
         raise UsageError("rule settings need 0 <= code_min <= code_max <= 255")
+
+
+def require_seed(seed: int) -> None:
+    """UsageError for a seed below 0."""
+    if seed < 0:
+        raise UsageError("rule setting 'seed' is below 0", evidence=f"{seed!r}")

@@ -17,15 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
-from nt_host.rules.base import (
-    ByteArray,
-    Observation,
-    RuleEntry,
-    register,
-    require_code_range,
-    require_positive,
-    require_share,
-)
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
+from nt_host.rules.descent_settings import PacedSettings
 from nt_host.rules.integer_state import IntegerState
 from nt_model import learn
 from nt_model.engine import make_engine
@@ -37,43 +30,45 @@ RATE_MAX_Q8 = 32767
 
 
 @dataclass(frozen=True)
-class DmnSettings:
-    """Settings of rule `dmn`.
+class DitherSettings(PacedSettings):
+    """Settings of the device's learning step.
 
     Attributes:
-        steps: updates that the falling rate is planned for; later updates run at the last rate.
         rate_code: first rate, codes per normalised error.
-        end_share: last rate as a share of the first.
         hidden_dither_code: d, codes by which hidden layers are dithered.
         output_dither_code: m, codes of margin asked of the output layer.
         max_move_code: largest move of a code per update.
-        code_min: lowest code that the rule writes.
-        code_max: highest code that the rule writes.
-        engine: who computes the integers, `c` or `numpy` (see ``nt_model.engine``).
     """
 
-    steps: int = 300
     rate_code: float = 10.0
-    end_share: float = 0.05
     hidden_dither_code: int = 48
     output_dither_code: int = 48
     max_move_code: int = 16
-    code_min: int = 0
-    code_max: int = 255
-    engine: str = "c"
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate_code=self.rate_code)
-        require_share(end_share=self.end_share)
+        super().__post_init__()
+        require_positive(rate_code=self.rate_code)
         if not 1 <= round(self.rate_code * learn.ONE_Q8) <= RATE_MAX_Q8:
             raise UsageError("rule setting 'rate_code' lies outside 1/256..127.99", evidence=f"{self.rate_code!r}")
-        require_code_range(self.code_min, self.code_max)
         for name in ("hidden_dither_code", "output_dither_code", "max_move_code"):
             if not 1 <= getattr(self, name) <= 127:
                 raise UsageError(f"rule setting '{name}' lies outside 1..127", evidence=f"{getattr(self, name)!r}")
 
+    @property
+    def dither(self) -> Dither:
+        """Offsets of the read-out."""
+        return Dither(self.hidden_dither_code, self.output_dither_code)
 
-def rate_q8(settings: DmnSettings, step: int) -> int:
+
+@dataclass(frozen=True)
+class DmnSettings(DitherSettings):
+    """Settings of rule `dmn`: those of the device's step, and ``engine``: who computes the integers, `c` or `numpy`
+    (see ``nt_model.engine``)."""
+
+    engine: str = "c"
+
+
+def rate_q8(settings: DitherSettings, step: int) -> int:
     """Rate of update ``step`` (0 for the first), Q8.8, 1..32767: what the host sends with a step of the device loop."""
     last = settings.steps - 1
     progress = step / last if step < last else float(step > 0)
@@ -82,12 +77,12 @@ def rate_q8(settings: DmnSettings, step: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def rates_q8(settings: DmnSettings) -> tuple[int, ...]:
+def rates_q8(settings: DitherSettings) -> tuple[int, ...]:
     """Rates of all updates that the rate is planned for, and of any later one."""
     return tuple(rate_q8(settings, step) for step in range(settings.steps + 1))
 
 
-def learn_settings(settings: DmnSettings, step: int) -> learn.LearnSettings:
+def learn_settings(settings: DitherSettings, step: int) -> learn.LearnSettings:
     """The device's settings for update ``step``."""
     return learn.LearnSettings(
         hidden_dither_code=settings.hidden_dither_code,
@@ -106,7 +101,7 @@ class DmnRule(IntegerState):
     hidden_spikes = True
 
     def __init__(self, image: Image, codes: ByteArray, settings: DmnSettings) -> None:
-        self.dither: Dither | None = Dither(settings.hidden_dither_code, settings.output_dither_code)
+        self.dither: Dither | None = settings.dither
         self._engine = make_engine(settings.engine, image)
         self._settings = settings
         self._learner: GateLearner | None = None
@@ -115,29 +110,20 @@ class DmnRule(IntegerState):
 
     def update(self, observation: Observation) -> ByteArray:
         """One integer step on the batch; see ``Rule.update``. UsageError for a batch without dithered spikes."""
-        layers = len(self._engine.image.layers)
-        if len(observation.plus) != layers or len(observation.minus) != layers:
-            raise UsageError(
-                "rule 'dmn' needs the dithered spikes of every layer",
-                evidence=f"{len(observation.plus)} and {len(observation.minus)} of {layers} layers",
-                next_step="read out with dither, or choose another `--rule`",
-            )
+        spikes = self._dithered(observation, len(self._engine.image.layers))
         settings = learn_settings(self._settings, self.updates)
-        spikes = learn.Spikes(observation.plain, observation.plus, observation.minus)
-        present = learn.LearnState(observation.codes, self._learned.accumulator_q8, self._learned.mean_q8)
-        self._learned = self._engine.learn(present, spikes, observation.labels, settings)
-        self.updates += 1
-        codes: ByteArray = self._learned.codes.copy()
-        return codes
+        learned = self._engine.learn(self._present(observation.codes), spikes, observation.labels, settings)
+        return self._updated(learned)
 
     def update_from_gates(self, gates: bytes, labels: NDArray[np.int64], codes: ByteArray) -> ByteArray:
         """As `update`, from the gates of B samples (``Response.gates``) with `labels` (B,), presented at `codes`."""
         learner = self._learner
-        if learner is None or learner.state is not self._learned:
-            learner = self._learner = self._engine.gate_learner(self._learned, learn_settings(self._settings, 0))
+        if learner is None or learner.state.accumulator_q8 is not self._accumulator_q8:
+            # The first step, or another kind of update or a restore came between.
+            learner = self._learner = self._engine.gate_learner(self._present(codes), learn_settings(self._settings, 0))
         after = learner.step(codes, gates, labels, self._rates[min(self.updates, len(self._rates) - 1)])
-        self._learned = learner.state
-        self.updates += 1
+        self._take(learner.state)
+        self._count += 1
         return after
 
 

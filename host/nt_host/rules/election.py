@@ -18,10 +18,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_host.rules.exact import LOG2_E, ExactProduct, Int64Array, divided, falling_power_q16, saturated, shifted
+from nt_host.rules.exact import (
+    LOG2_E,
+    ONE_Q15,
+    ONE_Q16,
+    ExactProduct,
+    Int64Array,
+    divided,
+    falling_power_q16,
+    saturated,
+    shifted,
+    sigmoid_q15,
+)
 
-ONE_Q15 = 1 << 15
-ONE_Q16 = 1 << 16
 LEAST_ERROR_Q15 = 328
 LABEL_WEIGHT_SHARE = 3
 SCORE_BITS = 20
@@ -58,8 +67,7 @@ class Election:
         wanted = labels[:, None] == np.arange(n_classes)
         power = falling_power_q16(score_q8.max(axis=1, keepdims=True) - score_q8)
         share = divided(power << 15, power.sum(axis=1, keepdims=True))
-        low = falling_power_q16(np.abs(score_q8))
-        firing = divided(np.where(score_q8 < 0, low, ONE_Q16) << 15, low + ONE_Q16)
+        firing = sigmoid_q15(score_q8)
         target = np.where(wanted, ONE_Q15, 0)
         weight = np.where(wanted, max(LABEL_WEIGHT_SHARE, n_classes), LABEL_WEIGHT_SHARE)
         half = _heeded(firing - target) * weight * self._half_weight_q15

@@ -8,6 +8,7 @@ not. `ExactProduct` proves the bound when it is built.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -22,6 +23,8 @@ DOUBLE_LIMIT = 1 << 53
 LOG_FRACTION = 24
 LOG2_E = 1.4426950408889634
 POWER_STEPS = 256
+ONE_Q15 = 1 << 15
+ONE_Q16 = 1 << 16
 
 
 class ExactProduct:
@@ -38,7 +41,7 @@ class ExactProduct:
             raise UsageError(
                 "a layer is too wide for an integer rule",
                 evidence=f"a sum could reach {self.worst}, the limit is 2^53",
-                next_step="choose a rule in float, `--rule surrogate`",
+                next_step="choose `--rule dmn`, which sums signs, or make the layer narrower",
             )
         self._matrix = matrix.astype(np.float32 if self.worst < SINGLE_LIMIT else np.float64)
 
@@ -83,6 +86,14 @@ def whole_root(values: Int64Array) -> Int64Array:
     return root
 
 
+def root_mean_square(values: Int64Array, bits: int = 0) -> int:
+    """Floor of 2^``bits`` times the root of the mean square of ``values``, all of them, within +-2^31."""
+    squares = values * values
+    low_bits = 31
+    total = (int((squares >> low_bits).sum()) << low_bits) + int((squares & ((1 << low_bits) - 1)).sum())
+    return math.isqrt((total << 2 * bits) // values.size)
+
+
 def log2_q24(values: NDArray[np.integer]) -> Int64Array:
     """Binary logarithm of whole ``values``, 1..2^62, Q24, too small by less than 2^-23: the mantissa is squared bit by
     bit."""
@@ -121,3 +132,9 @@ def falling_power_q16(exponent_q8: Int64Array) -> Int64Array:
     """2^-x for x = ``exponent_q8`` / 256 >= 0, Q16, by table and shift."""
     whole = np.minimum(exponent_q8 >> 8, 62)
     return _half_powers()[exponent_q8 & (POWER_STEPS - 1)] >> whole
+
+
+def sigmoid_q15(exponent_q8: Int64Array) -> Int64Array:
+    """1 / (1 + 2^-x) for x = ``exponent_q8`` / 256 of either sign, Q15, nearest."""
+    low = falling_power_q16(np.abs(exponent_q8))
+    return divided(np.where(exponent_q8 < 0, low, ONE_Q16) << 15, low + ONE_Q16)

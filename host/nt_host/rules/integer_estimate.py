@@ -1,17 +1,22 @@
-"""Drives that the host estimates, as `estimate` has them, in whole numbers.
+"""Membranes that the host estimates from the image and the spikes it was shown, in whole numbers.
+
+A neuron's drive r = (g_exc I_exc + g_inh I_inh) / theta is taken at the nominal gains g of its codes, and it should
+spike for r >= 1. With T > 1 the events of a hidden layer are summed over the steps, and r is the mean drive per step.
+Mismatch is not in r: on the `typical` corner it is off by some 10 %, which a window half as wide as the threshold
+forgives.
 
     I      = sum over the T steps of the current, weight LSB: exact, |I| < 2^30
-    k      = floor(gain_q12 2^s / theta_q8): gain over threshold; s so large that I k stays below 2^62
+    k      = floor(gain_q12 2^s / theta_q8): gain over threshold; s, at most 46, so large that I k stays below 2^62
     r      = I k / T >> (s - 8), Q12, saturated to +-256 thresholds; r = 1 (4096): it should spike at every step
     e_low  = ((e k >> 16) @ W) >> 12 with s = 24, saturated to +-2^30: the error carried to the layer's inputs
     G      = sum over batch and neurons of e r / B, for the part of r that a code feeds: Q21, saturated to +-2^26
 
-e is an error in Q15. Sources are those of `estimate`; nothing here is rounded by a machine's own choice.
+e is an error in Q15. Nothing here is rounded by a machine's own choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -28,11 +33,15 @@ ONE_Q8 = 256
 UNIT_GAIN_LOG_Q24 = 12 << 24
 BACK_BITS = 24
 SCALED_BITS = 54
+SCALE_BITS = 46
+"""A gain of 16 bits, shifted by as many, keeps to 62."""
 RATIO_BITS = 20
 ERROR_BITS = 30
 GRADIENT_BITS = 26
 PRODUCT_TO_Q21 = 6
 CURRENT_LIMIT = 1 << 30
+BATCH_LIMIT = 1 << (62 - ERROR_BITS - RATIO_BITS)
+"""Samples whose products e r, each below 2^50, might sum to 2^62, too much for a division with rounding."""
 ONE_Q12 = 4096
 
 Slope = Callable[[Int64Array], Int64Array]
@@ -61,7 +70,7 @@ class Part:
             raise UsageError(
                 "a layer is too wide for an integer rule",
                 evidence=f"a current could reach {found.worst} weight LSB, the limit is 2^30",
-                next_step="choose a rule in float, `--rule surrogate`",
+                next_step="choose `--rule dmn`, which sums signs, or make the layer narrower",
             )
         return found
 
@@ -112,7 +121,7 @@ class IntegerLayer:
         """r of each part, (B, N) Q12, for ``inputs`` (B, M) and the gains (n_codes,) Q4.12 of the codes."""
         found = []
         for part in self.parts:
-            bits = SCALED_BITS - part.worst.bit_length()
+            bits = min(SCALED_BITS - part.worst.bit_length(), SCALE_BITS)
             scale = (gain[part.code] << bits) // (self.theta_q8 * self.steps)
             driven = ((part.current(inputs) + part.bias) * scale) >> (bits - 8)
             found.append(saturated(driven, RATIO_BITS))
@@ -135,8 +144,24 @@ def integer_layers(image: Image) -> tuple[IntegerLayer, ...]:
 
 
 def layer_events(observation: Observation) -> tuple[NDArray[np.uint8], ...]:
-    """What the inputs of every layer saw, (B, M) each, as `integer_layers` takes it; needs the hidden spikes."""
+    """What the inputs of every layer saw, (B, M) each, as `integer_layers` takes it; needs the hidden spikes.
+
+    UsageError for a batch of ``BATCH_LIMIT`` samples or more: sums of e r over it might not fit.
+    """
+    if len(observation.labels) >= BATCH_LIMIT:
+        raise UsageError(
+            "a batch is too large for an integer rule",
+            evidence=f"{len(observation.labels)} samples, the limit is {BATCH_LIMIT - 1}",
+            next_step=f"--batch-size {BATCH_LIMIT // 2}",
+        )
     return (observation.inputs, *observation.plain[:-1])
+
+
+def drives_of(
+    layers: tuple[IntegerLayer, ...], events: tuple[NDArray[np.integer], ...], gain: Int64Array
+) -> tuple[tuple[Int64Array, ...], ...]:
+    """r of the parts of each of ``layers``, (B, N) Q12, for its ``events`` (B, M) at the gains (n_codes,) Q4.12."""
+    return tuple(layer.drive(each, gain) for layer, each in zip(layers, events, strict=True))
 
 
 def gains_q12(image: Image, codes: NDArray[np.uint8]) -> Int64Array:
@@ -163,6 +188,26 @@ def window_slope(window: float) -> Slope:
     return lambda ratio: (np.maximum(half - np.abs(ratio - ONE_Q12), 0) * area) >> 24
 
 
+def slope_of_one(ratio: Int64Array) -> Int64Array:
+    """Derivative of 1 everywhere, (B, N) Q12, in the place of ``window_slope``."""
+    return np.full_like(ratio, ONE_Q12)
+
+
+def errors_down(
+    layers: tuple[IntegerLayer, ...],
+    drives: tuple[tuple[Int64Array, ...], ...],
+    error: Int64Array,
+    gain: Int64Array,
+    slope: Slope,
+) -> Iterator[tuple[IntegerLayer, tuple[Int64Array, ...], Int64Array]]:
+    """Every layer from the last to the first, with the r of its parts and the error (B, N) of its r; ``error`` is that
+    of the last one."""
+    for index in range(len(layers) - 1, -1, -1):
+        yield layers[index], drives[index], error
+        if index > 0:
+            error = gated(layers[index].back(error, gain), slope(sum_of(drives[index - 1])))
+
+
 def carried_down(
     layers: tuple[IntegerLayer, ...],
     drives: tuple[tuple[Int64Array, ...], ...],
@@ -172,12 +217,9 @@ def carried_down(
 ) -> Int64Array:
     """Sums over the batch of e r per code, (n_codes,) Q27, for the ``error`` (B, N) of the last layer's r."""
     total = np.zeros(len(gain), np.int64)
-    for index in range(len(layers) - 1, -1, -1):
-        for part, driven in zip(layers[index].parts, drives[index], strict=True):
-            np.add.at(total, part.code, (error * driven).sum(axis=0))
-        if index > 0:
-            below = layers[index].back(error, gain)
-            error = gated(below, slope(sum_of(drives[index - 1])))
+    for layer, driven, wrong in errors_down(layers, drives, error, gain, slope):
+        for part, ratio in zip(layer.parts, driven, strict=True):
+            np.add.at(total, part.code, (wrong * ratio).sum(axis=0))
     return total
 
 

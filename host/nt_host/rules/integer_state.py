@@ -1,39 +1,50 @@
-"""What the integer rules `dmn` and `dfa` remember: the device's own state, and the update count."""
+"""What the dithered rules `dmn` and `dfa` share: the device's own state, the update count, the spikes they need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nt_host.rules.base import ByteArray, RuleState, taken
+from nt_host.rules.base import ByteArray, Observation, Remembering
 from nt_model import learn
+from nt_model.errors import UsageError
 
 
-class IntegerState:
-    """Codes, accumulator and running mean per code (``nt_model.learn.LearnState``), and ``updates`` made so far."""
+class IntegerState(Remembering):
+    """Codes, accumulator and running mean per code (``nt_model.learn.LearnState``), and the number of updates."""
+
+    remembers: ClassVar[tuple[str, ...]] = ("codes", "accumulator_q8", "mean_q8", "count")
+    name: str
 
     def __init__(self, codes: ByteArray) -> None:
-        self._learned = learn.LearnState.at(codes)
-        self.updates = 0
+        self._count = np.zeros(1, np.int64)
+        self._take(learn.LearnState.at(codes))
 
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {
-            "codes": self._learned.codes.copy(),
-            "accumulator_q8": self._learned.accumulator_q8.copy(),
-            "mean_q8": self._learned.mean_q8.copy(),
-            "count": np.array([self.updates], np.int64),
-        }
+    @property
+    def updates(self) -> int:
+        """Updates made so far."""
+        return int(self._count[0])
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        learned = learn.LearnState(
-            codes=taken(state, "codes", self._learned.codes),
-            accumulator_q8=taken(state, "accumulator_q8", self._learned.accumulator_q8),
-            mean_q8=taken(state, "mean_q8", self._learned.mean_q8),
-        )
-        self.updates = int(taken(state, "count", np.zeros(1, np.int64))[0])
-        self._learned = learned
+    def _present(self, codes: ByteArray) -> learn.LearnState:
+        """What is remembered, at the ``codes`` that were presented: a chip may not have taken the last ones."""
+        return learn.LearnState(codes, self._accumulator_q8, self._mean_q8)
+
+    def _take(self, learned: learn.LearnState) -> None:
+        self._codes, self._accumulator_q8, self._mean_q8 = learned.codes, learned.accumulator_q8, learned.mean_q8
+
+    def _updated(self, learned: learn.LearnState) -> ByteArray:
+        """Remember what an update led to; its codes."""
+        self._take(learned)
+        self._count += 1
+        return learned.codes.copy()
+
+    def _dithered(self, observation: Observation, layers: int) -> learn.Spikes:
+        """Spikes of all ``layers``; UsageError for a batch without dithered ones."""
+        if len(observation.plus) != layers or len(observation.minus) != layers:
+            raise UsageError(
+                f"rule '{self.name}' needs the dithered spikes of every layer",
+                evidence=f"{len(observation.plus)} and {len(observation.minus)} of {layers} layers",
+                next_step="read out with dither, or choose another `--rule`",
+            )
+        return learn.Spikes(observation.plain, observation.plus, observation.minus)

@@ -1,72 +1,75 @@
-"""What the three baseline rules share: plain error, backward pass, layer-wise scale, falling rate.
+"""What the three baseline rules share: plain error, backward pass, layer-wise scale, falling rate; whole numbers.
 
-    e_out = target - output                     output = spikes per time step, 0..1
-    e_low = W^T e_high * gate                   gate: 1, or the surrogate window
-    G     = sum over the batch of e * factor    factor: r, the drive over threshold, or its sign alone
-    code += rate * G / (largest RMS of G over this layer so far)
+    e_out = target - output, Q15             output: spikes per time step, 0..1, nearest
+    e_low = back(e_high) * gate, Q15         gate: 1, or the surrogate window; within +-2^30 (`integer_estimate`)
+    G     = mean over the batch of e * f     f: r, the drive over threshold in Q12, or its sign alone; Q20 within +-2^29
+    scale = largest root of the mean square of G over a layer so far, Q22 in 32 bits
+    x    += rate * share * G / scale         the code less 128, Q24 in 32 bits; rate at most 128 codes; share Q15
 
-The layer-wise scale only makes one rate fit every layer and network; a running *maximum* lets the moves shrink as
-the error does, which a running mean would not.
+A code takes the sum of G / scale, Q15, of the neurons that it feeds, within +-2^30. The layer-wise scale only makes one
+rate fit every layer and network; a running *maximum* lets the moves shrink as the error does, which a running mean
+would not. 4 bytes per code and 8 per layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nt_hil.chip import Dither
 from nt_host.rules.base import (
     ByteArray,
     Observation,
-    RuleState,
-    require_code_range,
+    Remembering,
+    RuleEntry,
+    register,
+    require_code_rate,
     require_positive,
-    require_share,
-    taken,
 )
-from nt_host.rules.estimate import (
-    FloatArray,
-    drives,
-    float_layers,
-    gain_parts,
-    layer_inputs,
-    nominal_log_gain,
-    per_code,
-    window_gate,
+from nt_host.rules.code_position import codes_at, position_q24, positions_q24
+from nt_host.rules.descent_settings import PacedSettings
+from nt_host.rules.exact import ONE_Q15, Int64Array, divided, root_mean_square, saturated, shifted
+from nt_host.rules.integer_estimate import (
+    IntegerLayer,
+    drives_of,
+    errors_down,
+    gains_q12,
+    gated,
+    integer_layers,
+    layer_events,
+    slope_of_one,
+    sum_of,
+    window_slope,
 )
+from nt_host.rules.normalised_descent import whole_rate_q24
 from nt_model.image import Image
 
-TINY = 1e-12
+PRODUCT_TO_Q20 = 7
+GRADIENT_BITS = 29
+ROOT_BITS = 2
+RATIO_SHIFT = 17
+DIRECTION_BITS = 30
 
 
 @dataclass(frozen=True)
-class PlainErrorSettings:
+class PlainErrorSettings(PacedSettings):
     """Settings of the rules `nt1`, `nt2` and `additive`.
 
     Attributes:
-        steps: updates over which the rate falls by equal factors; later updates run at the last rate.
         rate_code: first RMS move of a layer's codes per update.
-        end_share: last rate as a share of the first.
         window: half width of the surrogate window, in thresholds (`nt2` and `additive`).
-        code_min: lowest code that the rule writes.
-        code_max: highest code that the rule writes.
     """
 
-    steps: int = 300
     rate_code: float = 4.0
-    end_share: float = 0.05
     window: float = 0.67
-    code_min: int = 0
-    code_max: int = 255
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps, rate_code=self.rate_code, window=self.window)
-        require_share(end_share=self.end_share)
-        require_code_range(self.code_min, self.code_max)
+        super().__post_init__()
+        require_code_rate(self.rate_code)
+        require_positive(window=self.window)
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,10 @@ class PlainErrorKind:
     multiplies: bool
 
 
-class PlainErrorRule:
+class PlainErrorRule(Remembering):
     """State: the codes before rounding, the largest RMS of G of every layer, and the update count."""
 
+    remembers: ClassVar[tuple[str, ...]] = ("position_q24", "scale_q22", "count")
     dither: Dither | None = None
     hidden_spikes = True
 
@@ -89,64 +93,57 @@ class PlainErrorRule:
         self._kind = kind
         self._image = image
         self._settings = settings
-        self._layers = float_layers(image)
-        self._table = nominal_log_gain(image)
-        self._position = codes.astype(np.float64)
-        self._scale = np.zeros(len(image.layers), np.float64)
+        self._rate_q24 = whole_rate_q24(settings.rate_code)
+        self._layers = integer_layers(image)
+        self._slope = window_slope(settings.window) if kind.gated else slope_of_one
+        self._position_q24 = positions_q24(codes).astype(np.int32)
+        self._scale_q22 = np.zeros(len(image.layers), np.int64)
         self._count = np.zeros(1, np.int64)
 
     def update(self, observation: Observation) -> ByteArray:
         """One descent step on the batch; see ``Rule.update``."""
-        settings = self._settings
-        progress = min(int(self._count[0]) / max(1, settings.steps - 1), 1.0)
-        rate = settings.rate_code * settings.end_share**progress
-        moved = self._position + rate * self._direction(observation)
-        self._position = np.clip(moved, settings.code_min, settings.code_max)
         self._count += 1
-        return np.rint(self._position).astype(np.uint8)
+        rate = self._rate_q24 * self._settings.share_q15(int(self._count[0])) // ONE_Q15
+        moved = self._position_q24 + shifted(rate * self._direction(observation), 15)
+        low, high = position_q24(self._settings.code_min), position_q24(self._settings.code_max)
+        self._position_q24 = np.clip(moved, low, high).astype(np.int32)
+        return codes_at(self._position_q24.astype(np.int64))
 
-    def _direction(self, observation: Observation) -> NDArray[np.float64]:
-        """G per code over the largest RMS of its layer so far, (n_codes,)."""
-        gain = np.exp(self._table[observation.codes]).astype(np.float32)
-        estimated = drives(self._layers, layer_inputs(self._image, observation), gain)
+    def _direction(self, observation: Observation) -> Int64Array:
+        """G per code over the largest RMS of its layer so far, (n_codes,) Q15."""
+        gain = gains_q12(self._image, observation.codes)
+        drives = drives_of(self._layers, layer_events(observation), gain)
+        error = self._output_error(observation, sum_of(drives[-1]))
+        total = np.zeros(self._image.n_codes, np.int64)
+        down = errors_down(self._layers, drives, error, gain, self._slope)
+        for index, (layer, driven, wrong) in zip(reversed(range(len(self._layers))), down, strict=True):
+            parts = self._gradients(layer, driven, wrong)
+            # The inhibitory part counts too: with it alone at work, a scale of 0 would throw codes to their limits.
+            self._scale_q22[index] = max(
+                int(self._scale_q22[index]), root_mean_square(np.concatenate(parts), ROOT_BITS)
+            )
+            for part, gradient in zip(layer.parts, parts, strict=True):
+                np.add.at(total, part.code, divided(gradient << RATIO_SHIFT, max(1, int(self._scale_q22[index]))))
+        return saturated(total, DIRECTION_BITS)
+
+    def _output_error(self, observation: Observation, ratio: Int64Array) -> Int64Array:
+        steps = self._image.n_steps
         target = self._image.readout_class[None, :] == observation.labels[:, None]
-        output = observation.plain[-1].astype(np.float32) / np.float32(self._image.n_steps)
-        error: FloatArray = target.astype(np.float32) - output
-        if self._kind.gated:
-            error = error * window_gate(estimated[-1].total, self._settings.window)
-        total = np.zeros(self._image.n_codes, np.float64)
-        for index in range(len(self._layers) - 1, -1, -1):
-            total += self._scaled(index, self._parts(error, estimated[index], index))
-            if index > 0:
-                error = self._layers[index].back(error, gain)
-                if self._kind.gated:
-                    error = error * window_gate(estimated[index - 1].total, self._settings.window)
-        return total
+        missing = np.where(target, steps, 0) - observation.plain[-1].astype(np.int64)
+        return gated(divided(missing << 15, steps), self._slope(ratio))
 
-    def _parts(self, error: FloatArray, drive: Any, index: int) -> tuple[FloatArray, FloatArray | None]:
+    def _gradients(self, layer: IntegerLayer, driven: tuple[Int64Array, ...], wrong: Int64Array) -> list[Int64Array]:
+        """G of the neurons' parts, (N,) Q20 each."""
         if self._kind.multiplies:
-            return gain_parts(error, drive)
-        summed: FloatArray = error.sum(axis=0)
-        if drive.inhibitory is None:
-            return summed, None
-        domain = self._layers[index].domain
-        return summed, np.where(domain[:, 0] != domain[:, 1], -summed, np.float32(0))
+            totals = [(wrong * ratio).sum(axis=0) for ratio in driven]
+        else:
+            summed = wrong.sum(axis=0) << 12
+            # What lowers the drive has a negative sign; a neuron with one code has no second part.
+            totals = [summed, *(np.where(part.code != layer.parts[0].code, -summed, 0) for part in layer.parts[1:])]
+        batch = max(1, len(wrong))
+        return [saturated(divided(total, batch << PRODUCT_TO_Q20), GRADIENT_BITS) for total in totals]
 
-    def _scaled(self, index: int, parts: tuple[FloatArray, FloatArray | None]) -> NDArray[np.float64]:
-        # The inhibitory parts count too: with them alone at work, a scale of 0 would throw codes to their limits.
-        every = np.concatenate([part for part in parts if part is not None])
-        rms = float(np.sqrt(np.mean(np.square(every, dtype=np.float64))))
-        self._scale[index] = max(float(self._scale[index]), rms)
-        layer_total = per_code(self._image.n_codes, (self._layers[index],), [parts])
-        return layer_total / max(float(self._scale[index]), TINY)
 
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return {"position": self._position.copy(), "scale": self._scale.copy(), "count": self._count.copy()}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        position = taken(state, "position", self._position)
-        scale = taken(state, "scale", self._scale)
-        self._count = taken(state, "count", self._count)
-        self._position, self._scale = position, scale
+def register_kind(kind: PlainErrorKind, summary: str) -> None:
+    """Make the rule of ``kind`` known."""
+    register(RuleEntry(kind.name, summary, PlainErrorSettings, partial(PlainErrorRule, kind)))

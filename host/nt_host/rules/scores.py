@@ -8,48 +8,31 @@ by least squares, as a linear discriminant is (the two agree up to scale: Duda, 
     e_c    = (s_c - mean over classes of s_c) / s - lead * ([c is the label] - 1 / C), Q15, within +-2^30
     r      = drive over threshold, estimated at nominal gains, Q12 (`integer_estimate`); the slope of the count is 1
              where 0 < r < SATURATED, and above, where the neuron cannot count more but less, for e_c > 0
-    G      = mean over the batch of e_c * slope * r  (for the part of r that the code feeds), Q21
     e_low  = back(e * slope) * slope of the neuron below: as above for T > 1, the window of ``surrogate`` for T = 1
 
-followed by the normalised descent of the log gains (`normalised_descent`) along G. Only differences between classes
-count: what all classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried
-and left out. Every division is of whole numbers, rounded to the nearest; the same spikes give the same codes anywhere.
+and the mean of e_c * slope * r moves the log gains (`log_gain_rule`). Only differences between classes count: what all
+classes' scores have in common is no error. A Gaussian prior on the log gains round the start was tried and left out.
+Every division is of whole numbers, rounded to the nearest; the same spikes give the same codes anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nt_hil.chip import Dither
-from nt_host.rules.base import ByteArray, Observation, RuleEntry, RuleState, register, require_positive
+from nt_host.rules.base import ByteArray, Observation, RuleEntry, register, require_positive
 from nt_host.rules.descent_settings import DescentSettings
-from nt_host.rules.exact import ExactProduct, Int64Array, divided, saturated
-from nt_host.rules.integer_estimate import (
-    ERROR_BITS,
-    ONE_Q12,
-    carried_down,
-    gains_q12,
-    integer_layers,
-    layer_events,
-    log_gain_table_q24,
-    mean_gradient,
-    nearest_codes,
-    sum_of,
-    window_slope,
-)
-from nt_host.rules.normalised_descent import NormalisedDescent, log_rate_q24
+from nt_host.rules.exact import ONE_Q15, ExactProduct, Int64Array, divided, saturated
+from nt_host.rules.integer_estimate import ERROR_BITS, ONE_Q12, window_slope
+from nt_host.rules.log_gain_rule import LogGainRule
 from nt_model.image import Image
 
 SATURATED_Q12 = 5448
 """Drive (1.33) beyond which a neuron counts as spiking at every step whatever its gain; above 1, since mismatch may
 make the estimate too high."""
 SCORE_FRACTION = 12
-ONE_Q15 = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -82,53 +65,24 @@ def count_slope_q12(ratio_q12: Int64Array) -> Int64Array:
     return np.where((ratio_q12 > 0) & (ratio_q12 < SATURATED_Q12), ONE_Q12, 0)
 
 
-class ScoresRule:
-    """State: that of the normalised descent, whose positions are log gains."""
+class ScoresRule(LogGainRule):
+    """State: see ``LogGainRule``."""
 
     name = "scores"
-    dither: Dither | None = None
-    hidden_spikes = True
 
     def __init__(self, image: Image, codes: ByteArray, settings: ScoresSettings) -> None:
-        self._image, self._settings = image, settings
-        self._layers = integer_layers(image)
-        self._table = log_gain_table_q24(image)
+        slope = count_slope_q12 if image.n_steps > 1 else window_slope(settings.window)
+        super().__init__(image, codes, settings, slope)
         one_hot = (image.readout_class[:, None] == np.arange(image.n_classes)).astype(np.int64)
         self._spikes_of = ExactProduct(one_hot, 255)
         # A class may lack neurons; it then has no score to be wrong.
         self._size = np.maximum(one_hot.sum(axis=0), 1)
         self._lead_q15 = max(1, round(settings.lead * ONE_Q15))
-        self._slope = count_slope_q12 if image.n_steps > 1 else window_slope(settings.window)
-        rate = np.full(image.n_codes, log_rate_q24(settings.rate))
-        self._descent = NormalisedDescent(self._table[codes], rate, settings)
 
-    def update(self, observation: Observation) -> ByteArray:
-        """One step on the batch; see ``Rule.update``."""
-        settings = self._settings
-        low, high = self._table[settings.code_min], self._table[settings.code_max]
-        position = self._descent.move(self._gradient(observation), low, high)
-        # Where codes share a gain, the nearest one may lie beyond the limit.
-        return np.clip(nearest_codes(position, self._table), settings.code_min, settings.code_max)
-
-    def _gradient(self, observation: Observation) -> Int64Array:
-        """dL/dlog g per code, (n_codes,) Q21."""
-        gain = gains_q12(self._image, observation.codes)
-        events = layer_events(observation)
-        drives = tuple(layer.drive(each, gain) for layer, each in zip(self._layers, events, strict=True))
+    def _output_error(self, observation: Observation, ratio_q12: Int64Array) -> Int64Array:
         scores = (self._spikes_of(observation.plain[-1]) << SCORE_FRACTION) // self._size
         error = score_error_q15(scores, observation.labels, self._lead_q15)[:, self._image.readout_class]
-        ratio = sum_of(drives[-1])
-        error *= (ratio > 0) & ((ratio < SATURATED_Q12) | (error > 0))
-        total = carried_down(self._layers, drives, error, gain, self._slope)
-        return mean_gradient(total, len(observation.labels))
-
-    def state(self) -> RuleState:
-        """See ``Rule.state``."""
-        return self._descent.state()
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """See ``Rule.restore``."""
-        self._descent.restore(state)
+        return error * ((ratio_q12 > 0) & ((ratio_q12 < SATURATED_Q12) | (error > 0)))
 
 
 register(

@@ -2,7 +2,7 @@
 
 The image is taken apart into float weights, trained on the labelled samples on an ideal array at nominal gains, and
 kept in float: no code, no chip. It answers how much of what weights could learn the codes did learn. The gradient is
-that of rule `surrogate`, by weights and biases instead of log gains; thresholds stay.
+that of rule `surrogate`, in float, by weights and biases instead of log gains; thresholds stay.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nt_host.rules.base import ByteArray, require_positive
-from nt_host.rules.estimate import FloatArray, window_gate
-from nt_host.rules.surrogate import TINY, output_slope_error
 from nt_model.errors import UsageError
 from nt_model.image import Image
 
+FloatArray = NDArray[np.float32]
 DIGITAL_RULE = "tft"
+TINY = 1e-8
 ONE_Q8 = 256
 MOMENTUM = 0.9
 MEMORY = 0.99
@@ -52,6 +52,20 @@ class FullTuningSettings:
         require_positive(
             steps=self.steps, batch_size=self.batch_size, rate_lsb=self.rate_lsb, window=self.window, slope=self.slope
         )
+
+
+def output_slope_error(ratio: FloatArray, target: NDArray[np.bool_], n_classes: int, slope: float) -> FloatArray:
+    """Derivative of the logistic output loss by r, (B, N), for drives ``ratio`` and ``target`` (B, N)."""
+    exponent = np.clip(slope * (1.0 - ratio), -30.0, 30.0)
+    weight = np.where(target, np.float32(math.sqrt(max(1, n_classes - 1))), np.float32(1))
+    error: FloatArray = (slope * weight * (1.0 / (1.0 + np.exp(exponent)) - target)).astype(np.float32)
+    return error
+
+
+def window_gate(ratio: FloatArray, window: float) -> FloatArray:
+    """Triangular surrogate derivative round r = 1, (B, N), of unit area."""
+    gate: FloatArray = np.maximum(0, 1 - np.abs(ratio - 1) / window).astype(np.float32) / np.float32(window)
+    return gate
 
 
 class FullTuning:

@@ -13,6 +13,7 @@ from nt_host.evaluate import evaluate
 from nt_host.fleet.simulated import simulated_chip
 from nt_host.pretrain.encode import CountEncoder
 from nt_host.pretrain.spec import TrainSpec
+from nt_host.spread import percent_over
 from nt_host.study.result import Check, Picture, StudyResult, StudyTable
 from nt_host.tasks import load_task
 from nt_host.tasks.dataset import Dataset
@@ -138,8 +139,7 @@ def _cell(outcomes: Sequence[Outcome], variant: str, n_steps: int, corner: str) 
     told = []
     for measure in ("argmax", "strict"):
         values = _values(outcomes, variant, n_steps, corner, measure)
-        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        told.append(f"{100 * np.mean(values):.1f} ± {100 * spread:.1f}")
+        told.append(percent_over(values))
     return " / ".join(told)
 
 

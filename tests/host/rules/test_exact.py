@@ -16,7 +16,9 @@ from nt_host.rules.exact import (
     divided,
     falling_power_q16,
     log2_q24,
+    root_mean_square,
     shifted,
+    sigmoid_q15,
     whole_root,
     widest_input,
 )
@@ -87,3 +89,22 @@ def test_division_rounds_to_the_nearest(value: int, divisor: int, bits: int) -> 
     assert half_up is None or found == half_up
     rounded = int(shifted(np.array([value]), bits)[0])
     assert abs(2 * ((rounded << bits) - value)) <= 1 << bits
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-(2**31), 2**31), min_size=1, max_size=20), st.integers(0, 8))
+def test_the_root_of_a_mean_square_is_that_of_python(values: list[int], bits: int) -> None:
+    expected = math.isqrt((sum(value * value for value in values) << 2 * bits) // len(values))
+    assert root_mean_square(np.array(values, np.int64), bits) == expected
+
+
+def test_the_root_of_a_mean_square_holds_many_of_the_largest() -> None:
+    assert root_mean_square(np.full((1000, 1000), 1 << 31, np.int64)) == 1 << 31
+
+
+@given(st.integers(-(2**20), 2**20))
+def test_the_sigmoid_is_the_nearest_but_for_the_table(exponent: int) -> None:
+    found = int(sigmoid_q15(np.array([exponent]))[0])
+    true = 2**15 / (1 + 2.0 ** (-max(-1000 * 256, exponent) / 256))
+    assert abs(found - true) < 1
+    assert found + int(sigmoid_q15(np.array([-exponent]))[0]) in (2**15, 2**15 + 1)

@@ -194,10 +194,10 @@ def moves_at_a_steady_error(name: str, array: str, values: dict[str, float]) -> 
 @pytest.mark.parametrize(
     ("name", "array", "rate"),
     [
-        ("nt1", "position", "rate_code"),
-        ("nt2", "position", "rate_code"),
-        ("additive", "position", "rate_code"),
-        ("surrogate", "log_gain", "rate"),
+        ("nt1", "position_q24", "rate_code"),
+        ("nt2", "position_q24", "rate_code"),
+        ("additive", "position_q24", "rate_code"),
+        ("surrogate", "position_q24", "rate"),
         ("scores", "position_q24", "rate"),
     ],
 )
@@ -229,7 +229,7 @@ def test_the_first_move_of_a_layer_is_its_rate_and_no_more(
     codes = np.full(image.n_codes, 128, np.uint8)
     rule = make_rule(name, image, codes, {"rate_code": 4.0})
     rule.update(observe(image, codes, *some_samples(image, seed), rule.dither))
-    rms = float(np.sqrt(np.mean((rule.state()["position"] - codes) ** 2)))
+    rms = float(np.sqrt(np.mean((rule.state()["position_q24"] / 2.0**24 + 128 - codes) ** 2)))
     assert rms == pytest.approx(4.0, rel=1e-3) or rms == 0
 
 
@@ -291,6 +291,14 @@ def test_every_setting_refuses_what_lies_outside_its_range(name: str, setting: s
         with pytest.raises(UsageError):
             make_rule(name, image, some_codes(image, 0), {setting: value})
     make_rule(name, image, some_codes(image, 0), {setting: default})
+
+
+@pytest.mark.parametrize("name", ["nt1", "perturb"])
+def test_a_first_move_keeps_to_half_the_range(name: str) -> None:
+    image = random_image(0, (3, 2), "own")
+    make_rule(name, image, some_codes(image, 0), {"rate_code": 128})
+    with pytest.raises(UsageError, match="rate_code"):
+        make_rule(name, image, some_codes(image, 0), {"rate_code": 128.5})
 
 
 @every_rule

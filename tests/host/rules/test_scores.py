@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nt_host.rules import Observation, make_rule
 from nt_host.rules.scores import SATURATED_Q12, score_error_q15
 from nt_model.image import Image
-from tests.host.rules.test_surrogate import MOMENTUM, moderate, output_codes, output_drive
+from tests.host.rules.test_surrogate import MOMENTUM, gradient_of, moderate, output_codes, output_drive
 from tests.host.rules.toy import KINDS, SEEDS, observe, random_image, scrambled_problem, some_codes, some_samples
 
 LEAD = 0.5
@@ -81,8 +81,7 @@ def test_the_gradient_is_the_error_carried_to_the_gains(
     seen = observe(image, codes, *some_samples(image, seed), None)
     rule = make_rule("scores", image, codes, {"lead": LEAD, "momentum": MOMENTUM})
     rule.update(seen)
-    kept_back = 102 / 1024
-    gradient = rule.state()["mean_q37"] / 2.0**37 / kept_back
+    gradient = gradient_of(rule)
     log_gain = np.log(image.gain[codes] / 4096.0)
     for code in output_codes(image):
         nudge = np.zeros_like(log_gain)

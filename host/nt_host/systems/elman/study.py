@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
+from nt_host.spread import percent_over
 from nt_host.study.result import Check, StudyResult, StudyTable
 from nt_host.systems.elman.outcomes import (
     CORNERS,
@@ -33,11 +32,8 @@ READINGS = (("class from all words, read forwards", False), ("class from the las
 
 
 def _cell(outcomes: Sequence[Outcome], form: str, last_state: bool) -> str:
-    found = [100 * each for each in values(outcomes, form, last_state=last_state)]
-    if not found:
-        return "-"
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-    return f"{np.mean(found):.1f} ± {spread:.1f}"
+    found = values(outcomes, form, last_state=last_state)
+    return percent_over(found) if found else "-"
 
 
 def elman_table(outcomes: Sequence[Outcome]) -> StudyTable:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nt_host.report.style import ARGMAX_COLOUR, MUTED_COLOUR, STRICT_COLOUR, new_figure, save_png, tidy
+from nt_host.spread import mean_and_spread
 from nt_host.systems.eqprop.chips import DEFAULT_RULE, LOCAL, ChipOutcome, ChipPlan, state_name, values_of
 
 SETTLED_ARGMAX = 2
@@ -28,8 +29,7 @@ def _draw_rules(axes: Axes, outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> 
     for rule, colour, style, label in styles:
         values = [values_of(outcomes, state_name(rule, each), SETTLED_ARGMAX) for each in plan.labels_per_class]
         labels = [10 * each for each in plan.labels_per_class]
-        means = [100 * float(np.mean(each)) for each in values]
-        spreads = [100 * float(np.std(each, ddof=1)) if len(each) > 1 else 0.0 for each in values]
+        means, spreads = zip(*(mean_and_spread([100 * one for one in each]) for each in values), strict=True)
         axes.errorbar(labels, means, spreads, fmt=style, color=colour, capsize=3, markersize=4, label=label)
     axes.set_xscale("log")
     axes.set_xticks([10 * each for each in plan.labels_per_class], [f"{10 * each:,}" for each in plan.labels_per_class])

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nt_host.spread import percent_over
 from nt_host.study.result import Check, StudyTable
 from nt_host.systems.eqprop.chips import DEFAULT_RULE, IDEAL, LOCAL, ChipOutcome, ChipPlan, state_name, values_of
 from nt_host.systems.eqprop.judge import Learned
 
 PUBLISHED = 0.976
 FIRST, LAST = 0, 2
-
-
-def mean_and_spread(values: Sequence[float]) -> str:
-    """Per cent, mean ± standard deviation of the sample; 0 for a single value."""
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return f"{100 * float(np.mean(values)):.2f} ± {100 * spread:.2f}"
+PLACES = 2
 
 
 def eqprop_checks(learned: Sequence[Learned], outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> tuple[Check, ...]:
@@ -53,7 +49,8 @@ def _network_table(learned: Sequence[Learned]) -> StudyTable:
         ("the same weights, graded activities, no spikes", [each.graded for each in learned]),
     )
     rows = tuple(
-        (name, mean_and_spread(values), ", ".join(f"{100 * value:.2f}" for value in values)) for name, values in kinds
+        (name, percent_over(values, PLACES), ", ".join(f"{100 * value:.2f}" for value in values))
+        for name, values in kinds
     )
     return StudyTable(
         "Accuracy on the MNIST test (%), the network off-chip, weights of 4 bits",
@@ -64,7 +61,7 @@ def _network_table(learned: Sequence[Learned]) -> StudyTable:
 
 def _both_corners(outcomes: Sequence[ChipOutcome], state: str, place: int) -> str:
     ideal = next(each.states[state][place] for each in outcomes if each.corner == IDEAL)
-    return f"{mean_and_spread(values_of(outcomes, state, place))} / {100 * ideal:.2f}"
+    return f"{percent_over(values_of(outcomes, state, place), PLACES)} / {100 * ideal:.2f}"
 
 
 def _array_table(outcomes: Sequence[ChipOutcome]) -> StudyTable:
@@ -89,7 +86,7 @@ def _rule_table(outcomes: Sequence[ChipOutcome], plan: ChipPlan) -> StudyTable:
     rows = tuple(
         (
             name,
-            *(mean_and_spread(values_of(outcomes, state, place)) for place in (LAST, FIRST, LAST + 1)),
+            *(percent_over(values_of(outcomes, state, place), PLACES) for place in (LAST, FIRST, LAST + 1)),
         )
         for name, state in states
     )
