@@ -143,10 +143,14 @@ class Decoder:
 
     Attributes:
         bad_frames: pieces dropped so far.
+        last_bad: beginning of the last piece dropped, at most 64 bytes, for error messages.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD, checks: Checks = ALL_CHECKS) -> None:
         self.bad_frames = 0
+        self.last_bad = b""
+        self._checks = checks
+        self._max_payload = max_payload
         self._pending = b""
         self._longest = wire_size(max_payload)
         self._cutter: FrameCutter[Frame] | PythonCutter
@@ -165,7 +169,16 @@ class Decoder:
         if self._pending:
             data = self._pending + data
         frames, taken, bad = self._cutter.cut(data)
-        self.bad_frames += bad
+        if bad:
+            self.bad_frames += bad
+            self.last_bad = self._last_bad_of(data[:taken])
         # An overlong piece keeps only what makes it overlong, so that noise without delimiters takes no memory.
         self._pending = data[taken : taken + self._longest + 1]
         return frames
+
+    def _last_bad_of(self, data: bytes) -> bytes:
+        for piece in reversed(data.split(b"\0")):
+            frame = parse(piece, self._checks) if len(piece) <= self._longest else None
+            if piece and (frame is None or len(frame.payload) > self._max_payload):
+                return piece[:64]
+        return b""

@@ -26,7 +26,7 @@ REPORTED = ("batch4", "batch5", "batch6")
 FEWEST_SEEDS = 5
 TEXT = (
     "A blind choice on the e-nose: candidates are compared on batches 2 and 3 alone, the winner of each group (bold) "
-    "is reported on batches 4 to 6. Argmax after adaptation in per cent, all rows of five seeds but chains and those "
+    "is reported on batches 4 to 6. Argmax after adaptation in per cent, all rows of seeds 0 to 4 but chains and those "
     "that see the tested samples; known: labels of earlier batches are remembered on the host. Best afterwards: the "
     "candidate that batches 4 to 6 themselves would have named."
 )
@@ -61,7 +61,8 @@ def _is_candidate(plan: dict[str, Any]) -> bool:
 
 
 def _mean(cells: Sequence[Cell], domains: Sequence[str]) -> float:
-    return float(np.mean([np.mean([c.after.argmax for c in cells if c.domain == name]) for name in domains]))
+    drawn = [cell for cell in cells if cell.seed < FEWEST_SEEDS]
+    return float(np.mean([np.mean([c.after.argmax for c in drawn if c.domain == name]) for name in domains]))
 
 
 def candidates(results: Sequence[Result], usual_labels: int) -> list[Candidate]:
