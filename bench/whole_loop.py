@@ -21,7 +21,7 @@ from nt_host.experiment.run import plan_image
 from nt_host.tasks import Task, load_task
 from nt_model.image_file import LoadedImage
 
-ROUNDS = 6
+ROUNDS = 24
 SHARES = ("C core", "NumPy", "Python")
 HEAD = """| loop | CPU time of a batch | learning steps/s | C core | NumPy | Python | samples |
 |---|---|---|---|---|---|---|"""
@@ -77,7 +77,7 @@ def row(loop: str, spent: Spent) -> str:
         loop,
         f"{spent.cpu_s / spent.cells:.3f} s",
         f"{spent.steps / spent.cpu_s:,.0f}",
-        *(f"{spent.share(owner):.0%}" for owner in SHARES),
+        *(f"{spent.share(owner):.1%}" for owner in SHARES),
         f"{spent.samples.total():,}",
     )
     return "| " + " | ".join(cells) + " |"
