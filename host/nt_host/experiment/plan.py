@@ -151,7 +151,7 @@ def _pooled_teachers() -> list[Plan]:
         for kind, seen in (("", APART), ("-seen", TEST_TOO))
         for rom, image in roms.items()
     ]
-    few = [plan for plan in plans if plan.labels_per_class and plan.train == GRADED]
+    few = [plan for plan in plans if plan.labels_per_class]
     return [replace(plan, seeds=FIFTEEN_SEEDS) if plan in few else plan for plan in plans]
 
 
