@@ -72,14 +72,19 @@ def test_a_killed_experiment_goes_on_from_its_cells(tmp_path: Path, monkeypatch:
     assert "`nt-host experiment digits --batch-size 32 --steps 20 --seed 0 --seed 1 --out FOLDER`" in page
 
 
-def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def digits_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experiments take the digits image that comes with the tool, in place of training one."""
+
     def copied(path: Path, *_: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(packaged_image("digits"), path)
 
     monkeypatch.setattr(run_module, "cached_image", copied)
+
+
+@pytest.mark.usefixtures("digits_network")
+def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(tmp_path: Path) -> None:
     settings = AdaptSettings(steps=30, batch_size=32, held_out=0)
     plan = replace(QUICK, settings=settings, seeds=(0,), chained=True, corner="ideal")
     cells = run_experiment(plan, tmp_path)
@@ -94,14 +99,8 @@ def test_a_chain_goes_on_from_the_last_codes_and_old_domains_are_recalled(
     assert "codes" not in json.loads((tmp_path / "digits.json").read_text())["cells"][0]
 
 
-def test_a_digital_copy_goes_on_from_the_weights_of_the_domain_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def copied(path: Path, *_: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(packaged_image("digits"), path)
-
-    monkeypatch.setattr(run_module, "cached_image", copied)
+@pytest.mark.usefixtures("digits_network")
+def test_a_digital_copy_goes_on_from_the_weights_of_the_domain_before(tmp_path: Path) -> None:
     settings = AdaptSettings(rule="tft", rule_options={"steps": 20}, held_out=0)
     plan = replace(QUICK, settings=settings, seeds=(0,), chained=True)
     first, second = run_experiment(plan, tmp_path)

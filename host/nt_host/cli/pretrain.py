@@ -120,7 +120,7 @@ def pretrain(
     output = Output(as_json)
     _refuse_together("--module", "--hidden", bool(module and hidden))
     asked = {"hidden": None if hidden is None else hidden_sizes(hidden), "population": population, "steps": steps}
-    for name, value in {**asked, "module": module or None, "switches": switches}.items():
+    for name, value in {**asked, "module": module or None, "switches": switches, "random": random or None}.items():
         _refuse_together("--counting", f"--{name}", counting and value is not None)
     if not counting:
         require_torch()

@@ -81,9 +81,7 @@ def run_cell(
         return _linear_cell(plan.settings.rule, loaded.image, target.name, split, seed, _needed(source))
     if plan.settings.rule == TEACHER_RULE:
         return _teacher_cell(plan, loaded.image, target.name, split, unlabelled, seed, _needed(source), earlier)
-    samples = split.labelled
-    if plan.voters:
-        samples = taught_lesson(plan, loaded.image.encoder, split, unlabelled, seed, _needed(source), earlier).samples
+    samples = _learned_from(plan, loaded.image, split, unlabelled, seed, source, earlier)
     x, x_test = encoded(loaded.image, samples), encoded(loaded.image, split.test)
     if plan.settings.rule == DIGITAL_RULE:
         lessons = [_chain_lesson(plan, loaded.image, each, labels_per_class, seed, source) for each in learned]
@@ -169,14 +167,27 @@ def _linear_cell(rule: str, image: Image, domain: str, split: Split, seed: int, 
     return Cell(domain, seed, before, after, len(split.labelled), 0, 0, 0, round(time.monotonic() - started, 3))
 
 
+def _learned_from(
+    plan: Plan,
+    image: Image,
+    split: Split,
+    unlabelled: FloatArray | None,
+    seed: int,
+    source: Dataset | None,
+    earlier: Dataset | None = None,
+) -> Dataset:
+    """The labelled samples, or where the plan has a teacher its lesson."""
+    if not plan.voters:
+        return split.labelled
+    return taught_lesson(plan, image.encoder, split, unlabelled, seed, _needed(source), earlier).samples
+
+
 def _chain_lesson(
     plan: Plan, image: Image, target: Target, labels_per_class: int, seed: int, source: Dataset | None
 ) -> tuple[ByteArray, Int64Array]:
     """Events and labels that an earlier domain of a chain taught."""
     split, unlabelled = drawn(plan, target, labels_per_class, seed)
-    samples = split.labelled
-    if plan.voters:
-        samples = taught_lesson(plan, image.encoder, split, unlabelled, seed, _needed(source)).samples
+    samples = _learned_from(plan, image, split, unlabelled, seed, source)
     return encoded(image, samples), samples.labels
 
 

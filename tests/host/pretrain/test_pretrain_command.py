@@ -62,6 +62,7 @@ def test_random_neurons_stand_beside_the_trained_ones(capsys: pytest.CaptureFixt
     [
         (["--random", "8"], "--switches"),
         (["--counting", "--switches", "64"], "exclude"),
+        (["--counting", "--random", "8"], "exclude"),
         (["--counting", "--hidden", "8"], "exclude"),
         (["--counting", "--steps", "8"], "exclude"),
         (["--counting", "--module", "net.py:build"], "exclude"),
