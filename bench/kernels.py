@@ -19,7 +19,9 @@ logic operations for eight columns and one unpacking for sixteen. Rows of a batc
 stay near; a single row takes its columns from memory out of order, because in order, with gaps, they look like a stream
 to the hardware, which then fetches the gaps too. *Look-up* (four inputs choose one of 16 sums) is for layers of which
 about half of the inputs are active, or more (AVX2: a third). The share of the int8 peak exceeds 100 % because inputs
-that are not active cost nothing. Errors go down by event sums too, over the signed digits of the errors (non-adjacent
+that are not active cost nothing. A row of which nearly every input is active is read as a stream, 32 columns (2 KB)
+ahead: asked for 64 or more ahead, beside what the hardware fetches by itself, it took 0.7 to 1.0 of the speed of plain
+reading, by how busy the memory was with the machine's other guests, and now takes 1.0 to 1.3. Errors go down by event sums too, over the signed digits of the errors (non-adjacent
 form), on a transposed copy of the layers above the first; to the first layer by gates, as said below.
 
 A layer of at most 4352 inputs keeps its sums in 16 bits. In one time step from rest a neuron spikes from some sum on,
@@ -48,6 +50,10 @@ Tried and dropped: prefetching from the second-level into the first-level cache 
 of half the width: a tree waits for eight columns); errors in two's complement (0.93 times the speed of signed digits on
 the small network). Products of bytes for errors were 1.1 times as fast on the small network's step and half as fast on
 the large one's; sums over open gates have taken their place.
+
+Kernels of AVX2 keep their byte sums in registers by a hint to the compiler, which else adds columns up as a tree, runs
+out of registers and keeps the sums in memory: 0.88 of the time of forward 64 of the large network (SSE2: no change;
+AVX2 with one vector at a time: 1.02).
 
 What the small network's time goes into, by samples of the program alone (`perf`, AVX-512, on this page's processor):
 from 68 us to 47 us for forward 64, 214 us to 99 us for a step, 1100 us to 795 us for 16 steps. Edges in place of
@@ -83,6 +89,18 @@ many additions, from tables that do not fit the first-level cache.
 
 `NT_KERNEL` (`avx512`, `avx2`, `sse2`, `neon`, `wide`, `portable`) forces a kernel; `HostOptions(threads=2)` lets layers
 with 100 us of work for each thread take a second one. On a shared machine wall times depend on the neighbours.
+
+Threads keep off the processor of who calls them, anew whenever the caller finds itself moved (`nt_host_place.c`). Left
+to the scheduler, a thread that was woken stood behind its caller on the same processor, while the other idled or held
+work of less weight, in 60 of 60 calls of one run and in none of another, and two threads then took as long as one
+(0.89 x) or longer. Beside a busy program of equal weight on one of two processors, two threads are no gain in either
+case (0.8 x and 0.9 x): a half that was done there has to be waited for.
+
+In the table two threads, one, and two separate processes are measured in the same turns, three calls of each after one
+that does not count; *after a pause* is the first call of two threads in a turn, which finds the second one asleep. The
+rows before this round counted that call alone, beside two processes that were measured in turns of their own. What two
+processes reach changes from minute to minute (1.1 to 2.0 x were seen: a virtual machine's two processors may be one
+core of the host), and two threads with it.
 
 An engine keeps its threads asleep between calls; one that is out of work watches for 200 us before it sleeps, as to
 wake it takes its caller up to 40 us in a virtual machine, and it comes 40 to 85 us later. Each thread streams its own

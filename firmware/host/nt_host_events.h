@@ -51,6 +51,16 @@ NT_INLINE void bytes_count(struct event_bytes *bytes, bytes_v column)
     bytes->shifted += (longs_v)column >> 4;
 }
 
+/* A compiler that adds columns up as a tree first runs out of registers, and keeps the sums in memory. */
+NT_INLINE void longs_keep(longs_v *sum)
+{
+#if defined(__x86_64__)
+    __asm__("" : "+x"(*sum));
+#else
+    (void)sum;
+#endif
+}
+
 NT_INLINE void bytes_widen(struct event_halves *at, const struct event_bytes *bytes)
 {
     halves_v low = (halves_v)bytes->low;
@@ -245,8 +255,11 @@ NT_INLINE void group_add(struct event_bytes *bytes, const uint8_t *base, const u
 #pragma GCC unroll 8
     for (size_t e = 0; e < NT_HOST_GROUP; e++)
 #pragma GCC unroll 2
-        for (size_t v = 0; v < EVENT_VECTORS; v++)
+        for (size_t v = 0; v < EVENT_VECTORS; v++) {
             bytes_count(&bytes[v], column_load(event_column(base, list[e]) + v * NT_VECTOR_BYTES, positive));
+            longs_keep(&bytes[v].low);
+            longs_keep(&bytes[v].shifted);
+        }
 }
 
 NT_INLINE void row_events_add(struct event_halves *halves, const uint8_t *base, const uint16_t *list, size_t groups,

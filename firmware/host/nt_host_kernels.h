@@ -18,7 +18,7 @@
 #define EVENT_NS 0.5
 #elif NT_VECTOR_BYTES == 32
 #define LOOKUP_NS 10.0
-#define EVENT_NS 1.1
+#define EVENT_NS 1.0
 #else
 #define LOOKUP_NS 19.0
 #define EVENT_NS 2.1

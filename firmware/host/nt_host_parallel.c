@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nt_host_place.h"
+
 #define THREADS_MAX 64u
 /* How long a thread looks out for work before it sleeps. To wake it costs its caller up to 40 us and comes after 85 us, where
    a virtual machine has to be asked; who waits for another's last block would otherwise fall asleep within a call. */
@@ -50,6 +52,8 @@ struct nt_host_pool {
     pthread_mutex_t mutex;
     pthread_cond_t done;
     atomic_int owner_waits;
+    struct nt_host_place *place;
+    uint32_t workers_placed;
     struct worker workers[THREADS_MAX - 1];
     struct part parts[THREADS_MAX];
 };
@@ -212,11 +216,25 @@ static struct nt_host_pool *pool_new(void)
     atomic_init(&pool->gate, 0);
     atomic_init(&pool->owner_waits, 0);
     pool->workers_started = 0;
+    pool->workers_placed = 0;
+    pool->place = nt_host_place_new();
     pool->process = getpid();
     if (pthread_mutex_init(&pool->mutex, 0) == 0 && pthread_cond_init(&pool->done, 0) == 0)
         return pool;
+    nt_host_place_free(pool->place);
     free(pool);
     return 0;
+}
+
+/* Off the caller's processor: those just started, and all once the caller has moved. */
+static void workers_place(struct nt_host_pool *pool)
+{
+    if (!pool->place)
+        return;
+    if (nt_host_place_moves(pool->place))
+        pool->workers_placed = 0;
+    for (; pool->workers_placed < pool->workers_started; pool->workers_placed++)
+        nt_host_place_keep_off(pool->place, pool->workers[pool->workers_placed].thread);
 }
 
 /* Lets the first `workers` in, or sends them home. */
@@ -265,6 +283,7 @@ void nt_host_pool_run(struct nt_host_pool **at, nt_host_job *job, void *context,
     pool->threads = wanted;
     parts_give(pool, count, wanted);
     workers_start(pool, wanted - 1);
+    workers_place(pool);
     gate_change(pool, wanted - 1, GATE_OPEN);
     shares_do(pool, 0);
     gate_shut(pool);
@@ -295,5 +314,6 @@ void nt_host_pool_free(struct nt_host_pool *pool)
         pthread_mutex_destroy(&pool->mutex);
         pthread_cond_destroy(&pool->done);
     }
+    nt_host_place_free(pool->place);
     free(pool);
 }

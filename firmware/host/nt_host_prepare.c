@@ -21,7 +21,7 @@
 #define CACHED_BYTES (1u << 19)
 /* Columns that a row asks for before they are needed, and those of a stream, which the hardware fetches as well. */
 #define AHEAD 128u
-#define STREAM_AHEAD 64u
+#define STREAM_AHEAD 32u
 /* Entries of two cache lines. */
 #define LIST_LINE 64u
 /* Passes of a tile's words that a thread takes at a time. */

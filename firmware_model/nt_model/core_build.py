@@ -48,6 +48,7 @@ HOST_UNITS = (
     "nt_host_neon",
     "nt_host_pack",
     "nt_host_parallel",
+    "nt_host_place",
     "nt_host_point",
     "nt_host_prepare",
     "nt_host_readout",

@@ -7,6 +7,7 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.core.test_learn import STATE
 
 HERE = [name for name in KERNELS if name in HOST_KERNELS]
 SHAPES = ((300, 700, 40, 9), (9001, 130, 3), (33, 129, 257, 5), (64, 1))
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 LINUX = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="not on this platform: counts threads in /proc")
 
 
@@ -105,6 +107,39 @@ def test_idle_threads_sleep() -> None:
     while time.monotonic() < end and {state_of(worker) for worker in workers} != {"S"}:
         time.sleep(0.01)
     assert {state_of(worker) for worker in workers} == {"S"}
+
+
+@pytest.fixture
+def processors() -> Iterator[set[int]]:
+    """Those this thread may use, given back to it at the end."""
+    allowed = os.sched_getaffinity(0)
+    yield allowed
+    os.sched_setaffinity(0, allowed)
+
+
+@LINUX
+@pytest.mark.skipif(PROCESSORS == 1, reason="not on this machine: it has one processor")
+def test_threads_keep_off_their_callers_processor(processors: set[int]) -> None:
+    """Behind its caller on the same processor, a second thread would save no time; wherever the caller goes."""
+    image = build_image(choice_of((300, 700, 9)))
+    x = events_of(image, 70, 1)
+    before = set(Path("/proc/self/task").iterdir())
+    engine = engine_of(image, 3)
+    engine.forward(nominal(image), x, 0)
+    workers = [int(task.name) for task in set(Path("/proc/self/task").iterdir()) - before]
+    for own in sorted(processors)[:3]:
+        os.sched_setaffinity(0, {own})
+        engine.forward(nominal(image), x, 0)
+        assert [os.sched_getaffinity(worker) for worker in workers] == [processors - {own}] * 2
+
+
+@LINUX
+def test_one_processor_is_shared(processors: set[int]) -> None:
+    image = build_image(choice_of((300, 700, 9)))
+    x = events_of(image, 70, 1)
+    os.sched_setaffinity(0, {min(processors)})
+    found = engine_of(image, 2).forward(nominal(image), x, 0)
+    assert differing(found, NumpyEngine(image).forward(nominal(image), x, 0), FORWARD) == []
 
 
 def test_engines_work_in_several_threads_at_once() -> None:

@@ -69,7 +69,10 @@ def test_own_figures_are_measured() -> None:
 def test_two_threads_stand_beside_two_processes() -> None:
     rows = threads_rows(Subject.build(TINY), 2)
     assert [row.figure.split(",")[0] for row in rows] == ["forward 64", "learning step 64"]
-    assert all(np.isfinite(row.value) and "two separate processes at once" in row.detail for row in rows)
+    assert all(
+        np.isfinite(row.value) and "two separate processes at once" in row.detail and "after a pause" in row.detail
+        for row in rows
+    )
 
 
 @pytest.mark.torch

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from nt_host.benchmark.network import NetworkSpec
-from nt_host.benchmark.pair import CASES, throughput_of_two
+from nt_host.benchmark.pair import pair_times
 from nt_host.benchmark.row import Row, milliseconds
 from nt_host.benchmark.subject import Subject
 from nt_host.benchmark.timing import medians_s
@@ -19,21 +19,20 @@ PEAK_LOOPS = 200_000
 READ_BYTES = 1 << 28
 
 
-def roofline(kernel: str) -> tuple[float, float]:
-    """Multiply-adds of bytes per second out of registers, and bytes per second read from memory, one thread."""
-    data = np.ones(READ_BYTES, np.uint8)
-    macs = dot_peak(kernel, PEAK_LOOPS)
-    cases = {"dot": lambda _: dot_peak(kernel, PEAK_LOOPS), "read": lambda _: memory_read(kernel, data)}
-    times = medians_s(cases, 7)
-    return macs / times["dot"], READ_BYTES / times["read"]
-
-
 def roofline_rows(subject: Subject, rounds: int) -> list[Row]:
-    """Peaks of the machine and our share of them."""
+    """Peaks of the machine, one thread: multiply-adds of bytes out of registers, bytes read from memory; and our share
+    of them, measured in the same turns, as a shared machine gives more at one time than at another."""
     kernel = subject.engine.kernel
-    macs_per_s, bytes_per_s = roofline(kernel)
     first = Subject.build(NetworkSpec(subject.spec.sizes[:2], 1.0))
-    times = medians_s({"batch": subject.forward(64), "dense": first.forward(1)}, rounds)
+    data = np.ones(READ_BYTES, np.uint8)
+    cases = {
+        "dot": lambda _: dot_peak(kernel, PEAK_LOOPS),
+        "batch": subject.forward(64),
+        "read": lambda _: memory_read(kernel, data),
+        "dense": first.forward(1),
+    }
+    times = medians_s(cases, rounds)
+    macs_per_s, bytes_per_s = dot_peak(kernel, PEAK_LOOPS) / times["dot"], READ_BYTES / times["read"]
     done = 64 * subject.image.n_synapses / times["batch"]
     read = first.image.n_synapses / 2 / times["dense"]
     return [
@@ -51,16 +50,17 @@ def roofline_rows(subject: Subject, rounds: int) -> list[Row]:
 
 
 def threads_rows(subject: Subject, rounds: int) -> list[Row]:
-    """Two threads against one, wall time, beside what two processes that share nothing reach on this machine."""
+    """Two threads against one, wall time, beside what two processes that share nothing reach in the same turns."""
     two = subject.with_kernel(subject.engine.kernel, HostOptions(threads=2))
     rows = []
     for name, target in (("forward 64", 1.9), ("learning step 64", 1.8)):
-        times = medians_s({"one": CASES[name](subject), "two": CASES[name](two)}, rounds, time.perf_counter)
-        ceiling = throughput_of_two(subject, name, rounds)
-        detail = f"{milliseconds(one=times['one'], two=times['two'])}; two separate processes at once: {ceiling:.2f} x"
-        rows.append(
-            Row(f"{name}, two threads against one (wall time)", times["one"] / times["two"], "x", target, detail=detail)
+        times = pair_times(subject, two, name, rounds)
+        detail = (
+            f"{milliseconds(one=times.one_s, two=times.two_s)}; after a pause {times.one_s / times.woken_s:.2f} x; "
+            f"two separate processes at once: {2 * times.one_s / times.processes_s:.2f} x"
         )
+        figure = f"{name}, two threads against one (wall time)"
+        rows.append(Row(figure, times.one_s / times.two_s, "x", target, detail=detail))
     return rows
 
 

@@ -1,7 +1,8 @@
-"""What the machine gives two processes at once, as the bar for two threads; run as a program, it is the second one.
+"""Two threads against one, and two processes at once as the bar for them; run as a program, it is the second process.
 
 The second process does the same work on its own network, on another processor, and shares nothing with the first but
-the machine. What two of them reach together against one alone is what threads that never waited would reach.
+the machine. What two of them reach together against one alone is what threads that never waited would reach: on a
+virtual machine that may be anything between once and twice, and change within minutes, so all are measured in turns.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median
 
 from nt_host.benchmark.network import NetworkSpec
@@ -24,8 +26,25 @@ CASES: dict[str, Callable[[Subject], Callable[[int], object]]] = {
     "learning step 64": lambda subject: subject.learning_step(64),
 }
 WARM_UP = 3
-TOGETHER = 3
-"""Calls that count of each process in a turn of both."""
+COUNTED = 3
+"""Calls that count in a turn of each, after one that wakes whom it needs."""
+
+
+@dataclass(frozen=True)
+class PairTimes:
+    """Median seconds of one call, wall time.
+
+    Attributes:
+        one_s: on one thread.
+        two_s: on two threads, one call after the other.
+        woken_s: the same, the first call after the second thread had nothing to do for a turn of the others.
+        processes_s: of one of two processes at once.
+    """
+
+    one_s: float
+    two_s: float
+    woken_s: float
+    processes_s: float
 
 
 @contextmanager
@@ -69,22 +88,31 @@ def _neighbour(name: str, spec: NetworkSpec) -> Iterator[subprocess.Popen[str]]:
             process.stdin.close()
 
 
-def throughput_of_two(subject: Subject, name: str, rounds: int) -> float:
-    """Calls per second of two processes at once, against those of one alone: medians over `rounds` turns, wall time."""
-    case = CASES[name](subject)
-    alone: list[float] = []
-    together: list[float] = []
+def _together(case: Callable[[int], object], neighbour: subprocess.Popen[str], turn: int) -> list[float]:
+    """Times of calls here and there, while both work."""
+    with pinned(0):
+        _ask(neighbour, "begin")
+        here = [_seconds(case, turn + k) for k in range(COUNTED)]
+        there: list[float] = json.loads(_ask(neighbour, "end"))
+    return here + there
+
+
+def pair_times(subject: Subject, threaded: Subject, name: str, rounds: int) -> PairTimes:
+    """Case `name` of one network on one thread, on two (`threaded`) and in two processes, in `rounds` turns."""
+    one, two = CASES[name](subject), CASES[name](threaded)
+    seen: dict[str, list[float]] = {key: [] for key in ("one", "two", "woken", "processes")}
     # In this order: the second process may use what processors the first one may at its start.
-    with _neighbour(name, subject.spec) as neighbour, pinned(0):
+    with _neighbour(name, subject.spec) as neighbour:
         for index in range(WARM_UP):
-            case(index)
+            one(index)
+            two(index)
         for turn in range(rounds):
-            case(turn)
-            alone.append(_seconds(case, turn + 1))
-            _ask(neighbour, "begin")
-            together += [_seconds(case, turn + k) for k in range(TOGETHER)]
-            together += json.loads(_ask(neighbour, "end"))
-    return 2 * median(alone) / median(together)
+            one(turn)
+            seen["one"] += [_seconds(one, turn + k) for k in range(COUNTED)]
+            seen["woken"].append(_seconds(two, turn))
+            seen["two"] += [_seconds(two, turn + k) for k in range(COUNTED)]
+            seen["processes"] += _together(one, neighbour, turn)
+    return PairTimes(**{f"{key}_s": median(times) for key, times in seen.items()})
 
 
 def _serve(case: Callable[[int], object]) -> None:
@@ -100,7 +128,7 @@ def _serve(case: Callable[[int], object]) -> None:
             times.append(_seconds(case, len(times)))
         if not sys.stdin.readline():
             return
-        print(json.dumps(times[:TOGETHER]), flush=True)
+        print(json.dumps(times[:COUNTED]), flush=True)
 
 
 def main(arguments: list[str]) -> None:
