@@ -21,8 +21,9 @@ to the hardware, which then fetches the gaps too. *Look-up* (four inputs choose 
 about half of the inputs are active, or more (AVX2: a third). The share of the int8 peak exceeds 100 % because inputs
 that are not active cost nothing. A row of which nearly every input is active is read as a stream, 32 columns (2 KB)
 ahead: asked for 64 or more ahead, beside what the hardware fetches by itself, it took 0.7 to 1.0 of the speed of plain
-reading, by how busy the memory was with the machine's other guests, and now takes 1.0 to 1.3. Errors go down by event sums too, over the signed digits of the errors (non-adjacent
-form), on a transposed copy of the layers above the first; to the first layer by gates, as said below.
+reading, by how busy the memory was with the machine's other guests, and now takes 1.0 to 1.3. Errors go down by event
+sums too, over the signed digits of the errors (non-adjacent form), on a transposed copy of the layers above the first;
+to the first layer by gates, as said below.
 
 A layer of at most 4352 inputs keeps its sums in 16 bits. In one time step from rest a neuron spikes from some sum on,
 its *edge*, found by one division when gains are set; three operating points then cost three comparisons per sum, and
