@@ -13,7 +13,7 @@ from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
 from nt_host.tasks.split import APART, TEST_TOO
 from nt_host.teacher.linear_teacher import DRIFT, POOLED, USUAL_VOTERS
-from nt_host.train_image import GRADED, recipe
+from nt_host.train_image import GRADED, GRADED_BLIND, recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -117,6 +117,10 @@ GRADED_SETTINGS = AdaptSettings(rule="scores", held_out=0.0, batch_size=96, step
 """For a ROM whose neurons count over several steps."""
 
 
+BLIND_SETTINGS = replace(GRADED_SETTINGS, rule_options={"lead": 0.25})
+"""For `GRADED_BLIND`, chosen with it."""
+
+
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
     settings = {"train": recipe(task), "settings": FAST, "seeds": FIVE_SEEDS, "labels_per_class": labels_per_class}
     return Plan(name, task, **{**settings, **more})
@@ -139,6 +143,18 @@ def _drift_teachers() -> list[Plan]:
         if labels is not None:
             plans.append(_drift_plan(f"enose{digit}-drift-graded", "enose", **teacher, **graded))
     return plans
+
+
+def _blind_counts() -> list[Plan]:
+    """The e-nose on neurons that count, of a structure that was chosen on batches 1 to 3."""
+    shared: dict[str, Any] = {"train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
+    return [
+        _drift_plan("enose-graded-blind", "enose", **shared),
+        _drift_plan("enose-seq-graded-blind", "enose", **shared, chained=True),
+        _drift_plan("enose-graded-blind-made", "enose", **shared, voters=(POOLED,), made_up=MADE_UP),
+        _drift_plan("enose-seq-graded-blind-made", "enose", **shared, voters=(POOLED,), made_up=MADE_UP, chained=True),
+        _drift_plan("enose-graded-blind-pooled", "enose", **shared, voters=(POOLED,), unlabelled=APART),
+    ]
 
 
 def _pooled_teachers() -> list[Plan]:
@@ -223,9 +239,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP),
         _drift_plan("enose-seq-semi", "enose", chained=True, voters=USUAL_VOTERS, unlabelled=APART),
         _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP),
-        _drift_plan(
-            "enose-seq-pooled", "enose", chained=True, voters=(POOLED,), unlabelled=APART, seeds=FIFTEEN_SEEDS
-        ),
+        _drift_plan("enose-seq-pooled", "enose", chained=True, voters=(POOLED,), unlabelled=APART, seeds=FIFTEEN_SEEDS),
         _drift_plan(
             "enose-seq-pooled-seen", "enose", chained=True, voters=(POOLED,), unlabelled=TEST_TOO, seeds=FIFTEEN_SEEDS
         ),
@@ -233,6 +247,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose1-made", "enose", 1, voters=USUAL_VOTERS, made_up=MADE_UP),
         *_drift_teachers(),
         *_pooled_teachers(),
+        *_blind_counts(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),
