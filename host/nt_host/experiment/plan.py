@@ -150,10 +150,9 @@ def _blind_counts() -> list[Plan]:
     shared: dict[str, Any] = {"train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
     return [
         _drift_plan("enose-graded-blind", "enose", **shared),
+        _drift_plan("enose3-graded-blind", "enose", 3, **{**shared, "seeds": FIVE_SEEDS}),
         _drift_plan("enose-seq-graded-blind", "enose", **shared, chained=True),
-        _drift_plan("enose-graded-blind-made", "enose", **shared, voters=(POOLED,), made_up=MADE_UP),
-        _drift_plan("enose-seq-graded-blind-made", "enose", **shared, voters=(POOLED,), made_up=MADE_UP, chained=True),
-        _drift_plan("enose-graded-blind-pooled", "enose", **shared, voters=(POOLED,), unlabelled=APART),
+        _drift_plan("enose-pooled-graded-blind", "enose", **shared, voters=(POOLED,), unlabelled=APART),
     ]
 
 
@@ -236,9 +235,9 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-seen", "enose", voters=USUAL_VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose3-seen", "enose", 3, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose1-seen", "enose", 1, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
-        _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP, seeds=FIFTEEN_SEEDS),
         _drift_plan("enose-seq-semi", "enose", chained=True, voters=USUAL_VOTERS, unlabelled=APART),
-        _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP, seeds=FIFTEEN_SEEDS),
         _drift_plan("enose-seq-pooled", "enose", chained=True, voters=(POOLED,), unlabelled=APART, seeds=FIFTEEN_SEEDS),
         _drift_plan(
             "enose-seq-pooled-seen", "enose", chained=True, voters=(POOLED,), unlabelled=TEST_TOO, seeds=FIFTEEN_SEEDS
