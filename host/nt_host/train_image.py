@@ -68,7 +68,7 @@ GRADED = GradedSpec()
 """Neurons that count, in one layer: for tasks that a linear discriminant does well (docs/learning.md)."""
 
 GRADED_BLIND = GradedSpec(time_steps=16, drive=0.2)
-"""The same, its structure chosen on the e-nose's batches 1 to 3 as each other's source and target (docs/learning.md)."""
+"""The same, its numbers chosen on batches 1 to 3 of the e-nose (docs/learning.md)."""
 
 
 def recipe(task_name: str) -> TrainSpec:

@@ -146,13 +146,17 @@ def _drift_teachers() -> list[Plan]:
 
 
 def _blind_counts() -> list[Plan]:
-    """The e-nose on neurons that count, of a structure that was chosen on batches 1 to 3."""
+    """The e-nose on neurons that count, whose numbers were chosen on batches 1 to 3."""
     shared: dict[str, Any] = {"train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
+    teacher: dict[str, Any] = {"voters": (POOLED,), "unlabelled": APART}
     return [
         _drift_plan("enose-graded-blind", "enose", **shared),
         _drift_plan("enose3-graded-blind", "enose", 3, **{**shared, "seeds": FIVE_SEEDS}),
         _drift_plan("enose-seq-graded-blind", "enose", **shared, chained=True),
-        _drift_plan("enose-pooled-graded-blind", "enose", **shared, voters=(POOLED,), unlabelled=APART),
+        *(
+            _drift_plan(f"enose{digit}-pooled-graded-blind", "enose", labels, **shared, **teacher)
+            for digit, labels in (("", None), ("3", 3), ("1", 1))
+        ),
     ]
 
 
