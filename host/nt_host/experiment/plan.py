@@ -13,7 +13,7 @@ from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
 from nt_host.tasks.split import APART, TEST_TOO
 from nt_host.teacher.linear_teacher import DRIFT, POOLED, USUAL_VOTERS
-from nt_host.train_image import GRADED, recipe
+from nt_host.train_image import GRADED, GRADED_BLIND, recipe
 from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -117,6 +117,10 @@ GRADED_SETTINGS = AdaptSettings(rule="scores", held_out=0.0, batch_size=96, step
 """For a ROM whose neurons count over several steps."""
 
 
+BLIND_SETTINGS = replace(GRADED_SETTINGS, rule_options={"lead": 0.25})
+"""For `GRADED_BLIND`, chosen with it."""
+
+
 def _drift_plan(name: str, task: str, labels_per_class: int | None = None, **more: Any) -> Plan:
     settings = {"train": recipe(task), "settings": FAST, "seeds": FIVE_SEEDS, "labels_per_class": labels_per_class}
     return Plan(name, task, **{**settings, **more})
@@ -141,6 +145,21 @@ def _drift_teachers() -> list[Plan]:
     return plans
 
 
+def _blind_counts() -> list[Plan]:
+    """The e-nose on neurons that count, whose numbers were chosen on batches 1 to 3."""
+    shared: dict[str, Any] = {"train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
+    teacher: dict[str, Any] = {"voters": (POOLED,), "unlabelled": APART}
+    return [
+        _drift_plan("enose-graded-blind", "enose", **shared),
+        _drift_plan("enose3-graded-blind", "enose", 3, **{**shared, "seeds": FIVE_SEEDS}),
+        _drift_plan("enose-seq-graded-blind", "enose", **shared, chained=True),
+        *(
+            _drift_plan(f"enose{digit}-pooled-graded-blind", "enose", labels, **shared, **teacher)
+            for digit, labels in (("", None), ("3", 3), ("1", 1))
+        ),
+    ]
+
+
 def _pooled_teachers() -> list[Plan]:
     """The e-nose under the teacher that pools source and labels, on either ROM: half of the other samples are seen
     without labels, or all of them."""
@@ -151,8 +170,8 @@ def _pooled_teachers() -> list[Plan]:
         for kind, seen in (("", APART), ("-seen", TEST_TOO))
         for rom, image in roms.items()
     ]
-    few = [plan for plan in plans if plan.labels_per_class]
-    return [replace(plan, seeds=FIFTEEN_SEEDS) if plan in few else plan for plan in plans]
+    five = ("enose-pooled-graded", "enose-pooled-seen-graded")
+    return [plan if plan.name in five else replace(plan, seeds=FIFTEEN_SEEDS) for plan in plans]
 
 
 MADE_UP = 400
@@ -220,13 +239,18 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose-seen", "enose", voters=USUAL_VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose3-seen", "enose", 3, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
         _drift_plan("enose1-seen", "enose", 1, voters=USUAL_VOTERS, unlabelled=TEST_TOO),
-        _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-made", "enose", voters=USUAL_VOTERS, made_up=MADE_UP, seeds=FIFTEEN_SEEDS),
         _drift_plan("enose-seq-semi", "enose", chained=True, voters=USUAL_VOTERS, unlabelled=APART),
-        _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP),
+        _drift_plan("enose-seq-made", "enose", chained=True, voters=USUAL_VOTERS, made_up=MADE_UP, seeds=FIFTEEN_SEEDS),
+        _drift_plan("enose-seq-pooled", "enose", chained=True, voters=(POOLED,), unlabelled=APART, seeds=FIFTEEN_SEEDS),
+        _drift_plan(
+            "enose-seq-pooled-seen", "enose", chained=True, voters=(POOLED,), unlabelled=TEST_TOO, seeds=FIFTEEN_SEEDS
+        ),
         _drift_plan("enose3-made", "enose", 3, voters=USUAL_VOTERS, made_up=MADE_UP),
         _drift_plan("enose1-made", "enose", 1, voters=USUAL_VOTERS, made_up=MADE_UP),
         *_drift_teachers(),
         *_pooled_teachers(),
+        *_blind_counts(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nt_host.experiment.cell import RECALLED
 from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import WHOLE_STREAM, is_stream, read_stream
 from nt_model.errors import UsageError
@@ -37,7 +38,7 @@ def _summary(found: list[Row], seeds: int, suffix: str) -> Summary:
     own = [
         row.values["after_argmax"][0]
         for row in found
-        if row.domain not in {name + suffix for name in (ALL_DOMAINS, WORST_DOMAIN)}
+        if not row.domain.startswith((ALL_DOMAINS, WORST_DOMAIN)) and row.domain.endswith(RECALLED) == bool(suffix)
     ]
     mean = by_name.get(ALL_DOMAINS + suffix, found[0].values)
     worst = by_name.get(WORST_DOMAIN + suffix, found[0].values)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nt_host.experiment.cell import Cell
+from nt_host.experiment.cell import RECALLED, Cell
 from nt_host.experiment.plan import plan_named
-from nt_host.experiment.result import write_result
+from nt_host.experiment.result import read_result, write_result
 from nt_host.readout import Accuracy
 from nt_host.report.headline import headline_table
+from nt_host.report.kept_results import KeptResults
 from nt_host.report.results_page import results_page
 from nt_host.report.section import Section
 from nt_host.report.targets import targets_table
@@ -66,6 +68,17 @@ def test_a_figure_that_only_rounds_to_its_target_misses_it(tmp_path: Path) -> No
     row = rows_of(targets_table(ask(tmp_path, 'task = "t"\nresult = "close"\nargmax = 0.985\nblind = "no"')))[0]
     assert row[2] == "98.50"
     assert row[6] == "**no**"
+
+
+def test_a_chain_counts_its_domains_once_and_not_their_worst(tmp_path: Path) -> None:
+    """Each seed has its bad batch; codes loaded again afterwards are worse. Neither is the lowest mean of a batch."""
+    keep(tmp_path, "one", [[0.90, 0.98], [0.98, 0.90]])
+    _, cells = read_result(tmp_path / "one.json")
+    again = [replace(cell, domain=cell.domain + RECALLED, after=Accuracy(0.5, 0, 0, 100)) for cell in cells]
+    write_result(tmp_path / "chain.json", plan_named("enose"), [*cells, *again])
+    kept = KeptResults(tmp_path)
+    assert kept.summary("chain") == kept.summary("one")
+    assert kept.summary("chain", suffix=RECALLED).lowest == 0.5
 
 
 def test_a_share_of_another_result_is_a_target(tmp_path: Path) -> None:
