@@ -48,6 +48,8 @@ class Plan:
         voters: models whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
         unlabelled: which samples the teacher sees without labels (`nt_host.tasks.split.UNLABELLED`); empty for none.
         made_up: samples that the teacher makes up and labels.
+        moves: differences of the source that each of them is moved by.
+        imagined: samples that are drawn from the Gaussians of a pooled teacher.
         remembers: the teacher knows the labels that were given in earlier domains, too.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
         switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
@@ -69,6 +71,8 @@ class Plan:
     voters: tuple[str, ...] = ()
     unlabelled: str = ""
     made_up: int = 0
+    moves: int = 1
+    imagined: int = 0
     remembers: bool = False
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
@@ -157,6 +161,21 @@ def _pooled_teachers() -> list[Plan]:
 
 MADE_UP = 400
 
+
+def _pooled_alone() -> list[Plan]:
+    """The e-nose under the pooled teacher where no unlabelled sample is seen: it answers for samples made up of the
+    labelled ones, and for neurons that count it draws as many from its own Gaussians. Numbers, batches and steps were
+    chosen on batches 1 to 3 (docs/learning.md)."""
+    alone: dict[str, Any] = {"voters": (POOLED,), "moves": 2}
+    wide: dict[str, Any] = {"made_up": 1500, "settings": replace(FAST, batch_size=96, steps=400)}
+    counting: dict[str, Any] = {"made_up": 600, "imagined": 600, "train": GRADED, "settings": GRADED_SETTINGS}
+    return [
+        _drift_plan(f"enose{digit}-pooled-made{rom}", "enose", labels, seeds=seeds, **alone, **lesson)
+        for digit, labels, seeds in (("", None, FIVE_SEEDS), ("3", 3, FIFTEEN_SEEDS), ("1", 1, FIFTEEN_SEEDS))
+        for rom, lesson in (("", wide), ("-graded", counting))
+    ]
+
+
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
 """Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
@@ -227,6 +246,7 @@ PLANS: Mapping[str, Plan] = {
         _drift_plan("enose1-made", "enose", 1, voters=USUAL_VOTERS, made_up=MADE_UP),
         *_drift_teachers(),
         *_pooled_teachers(),
+        *_pooled_alone(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),
