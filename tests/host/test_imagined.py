@@ -35,7 +35,8 @@ def world(per_class: int, seed: int, shift: float = 0.0) -> Dataset:
     """Three classes round places of their own; `shift` moves all of them alike."""
     rng = np.random.default_rng(seed)
     labels = np.arange(len(NAMES) * per_class) % len(NAMES)
-    return one_domain(PLACES[labels] + shift + rng.normal(0, 1, (len(labels), FEATURES)), labels, NAMES, "here")
+    values = PLACES[labels] + shift + rng.normal(0, 1, (len(labels), FEATURES))
+    return one_domain(values.astype(np.float32), labels, NAMES, "here")
 
 
 def pooled(labelled: Dataset) -> tuple[Teacher, PooledDiscriminant]:
@@ -78,8 +79,18 @@ def test_a_lesson_is_a_function_of_labels_source_and_seed(seed: int, made: int, 
     source, labelled = world(10, 0), world(2, 1)
 
     def taught(seed: int) -> Dataset:
-        counts = {"made_up_count": made, "moves": 2, "imagined_count": drawn}
-        return lesson(ENCODER, source, labelled, None, voters=(POOLED,), seed=seed, **counts).samples
+        found = lesson(
+            ENCODER,
+            source,
+            labelled,
+            None,
+            voters=(POOLED,),
+            made_up_count=made,
+            moves=2,
+            imagined_count=drawn,
+            seed=seed,
+        )
+        return found.samples
 
     first, again, other = taught(seed), taught(seed), taught(seed + 1)
     np.testing.assert_array_equal(first.features, again.features)

@@ -96,7 +96,9 @@ def _teacher_text(plan: dict[str, Any]) -> str:
     votes = f"{', '.join(first)} and {last}" if first else last
     votes += ", which knows the labels of earlier domains" if plan.get("remembers") else ""
     samples = [SEEN_TEXT[plan["unlabelled"]]] if plan["unlabelled"] else []
-    samples += [f"{plan['made_up']} samples made up of labelled ones"] if plan["made_up"] else []
+    twice = ", moved twice" if plan.get("moves", 1) == 2 else ""
+    samples += [f"{plan['made_up']} samples made up of labelled ones{twice}"] if plan["made_up"] else []
+    samples += [f"{plan['imagined']} samples drawn from its own Gaussians"] if plan.get("imagined") else []
     return f"a teacher on the host ({votes}) answers for {' and '.join(samples)}"
 
 
