@@ -1,8 +1,9 @@
 """Imagined samples: drawn from the Gaussians of a pooled discriminant, each under the class it was drawn of.
 
-A student that fits class scores by least squares on samples of equal Gaussians ends, with enough of them, at the linear
-discriminant of these Gaussians (Duda, Hart and Stork, Pattern Classification, 2001, section 5.8.2): so it is told what
-the teacher knows in every direction, and above all in which ones classes have drifted, since the scatter is long there.
+They tell a student what the teacher knows in every direction, and above all in which ones classes have drifted, since
+the scatter is long there. Least squares on the class indicators of such samples ends, with enough of them, at the
+linear discriminant of two Gaussians (Duda, Hart and Stork, Pattern Classification, 2001, section 5.8.2), with more
+classes near it.
 """
 
 from __future__ import annotations
