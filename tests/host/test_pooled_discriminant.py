@@ -108,6 +108,10 @@ def test_a_class_without_a_label_is_never_answered_and_one_that_the_source_lacks
 
 def test_pooled_plans_have_that_voter_alone_and_no_labels_of_earlier_domains() -> None:
     plans = [plan for plan in PLANS.values() if "-pooled" in plan.name]
-    assert len(plans) == 17
+    made = [plan for plan in plans if "-made" in plan.name]
+    assert len(plans) == 20
+    assert len(made) == 3
     assert all(plan.voters == (POOLED,) and not plan.remembers for plan in plans)
-    assert all(plan.unlabelled and not plan.made_up for plan in plans)
+    for plan in plans:
+        assert bool(plan.unlabelled) == (plan not in made)
+        assert bool(plan.made_up or plan.imagined) == (plan in made)

@@ -50,6 +50,8 @@ def taught_lesson(
         unlabelled,
         voters=plan.voters,
         made_up_count=plan.made_up,
+        moves=plan.moves,
+        imagined_count=plan.imagined,
         seed=seed,
         earlier=earlier,
     )

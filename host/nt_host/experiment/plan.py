@@ -48,6 +48,8 @@ class Plan:
         voters: models whose vote a teacher begins with (`nt_host.teacher`); empty without a teacher.
         unlabelled: which samples the teacher sees without labels (`nt_host.tasks.split.UNLABELLED`); empty for none.
         made_up: samples that the teacher makes up and labels.
+        moves: differences of the source that each of them is moved by.
+        imagined: samples that are drawn from the Gaussians of a pooled teacher.
         remembers: the teacher knows the labels that were given in earlier domains, too.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
         switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
@@ -69,6 +71,8 @@ class Plan:
     voters: tuple[str, ...] = ()
     unlabelled: str = ""
     made_up: int = 0
+    moves: int = 1
+    imagined: int = 0
     remembers: bool = False
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
@@ -176,6 +180,26 @@ def _pooled_teachers() -> list[Plan]:
 
 MADE_UP = 400
 
+
+def _pooled_alone() -> list[Plan]:
+    """The e-nose under the pooled teacher without unlabelled samples, on neurons that count: the teacher answers
+    for samples made up of the labelled ones, and as many are drawn from its own Gaussians. Chosen on batches 1 to 3
+    (docs/learning.md)."""
+    lesson: dict[str, Any] = {"voters": (POOLED,), "made_up": 600, "moves": 2, "imagined": 600}
+    return [
+        _drift_plan(
+            f"enose{digit}-pooled-made-graded",
+            "enose",
+            labels,
+            train=GRADED,
+            settings=GRADED_SETTINGS,
+            seeds=seeds,
+            **lesson,
+        )
+        for digit, labels, seeds in (("", None, FIVE_SEEDS), ("3", 3, FIFTEEN_SEEDS), ("1", 1, FIFTEEN_SEEDS))
+    ]
+
+
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
 """Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
@@ -251,6 +275,7 @@ PLANS: Mapping[str, Plan] = {
         *_drift_teachers(),
         *_pooled_teachers(),
         *_blind_counts(),
+        *_pooled_alone(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),
