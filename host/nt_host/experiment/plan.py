@@ -155,7 +155,8 @@ def _blind_counts() -> list[Plan]:
     teacher: dict[str, Any] = {"voters": (POOLED,), "unlabelled": APART}
     return [
         _drift_plan("enose-graded-blind", "enose", **shared),
-        _drift_plan("enose3-graded-blind", "enose", 3, **{**shared, "seeds": FIVE_SEEDS}),
+        _drift_plan("enose3-graded-blind", "enose", 3, **shared),
+        _drift_plan("enose1-graded-blind", "enose", 1, **shared),
         _drift_plan("enose-seq-graded-blind", "enose", **shared, chained=True),
         *(
             _drift_plan(f"enose{digit}-pooled-graded-blind", "enose", labels, **shared, **teacher)
