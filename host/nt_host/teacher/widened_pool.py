@@ -5,10 +5,10 @@ as a part of the scatter within classes. Neurons with one bit have to *see* samp
 
     x = mu_c + width (s d + sqrt(w / n) sum over labels l of z_l (x_l - mu_l)),   s = -1 or 1,   z_l ~ N(0, 1)
 
-with d the distance of a random one of the n source samples, moved by the labels' mean shift, from its class's mean, w the
-weight of a label (LABEL_WEIGHT) and mu the class means of the pool. Class means are those of the pool and the scatter
-within classes is width^2 times the pool's but for a factor, so that a discriminant of these samples is the pool's;
-`width` above 1 covers what lies beyond it. Every sample has the class of its mean: nobody is asked.
+with d the distance of a random one of the n source samples, moved by the labels' mean shift, from its class's mean, w
+the weight of a label (LABEL_WEIGHT) and mu the class means of the pool. Class means are those of the pool and the
+scatter within classes is width^2 times the pool's but for a factor, so that a discriminant of these samples is the
+pool's; `width` above 1 covers what lies beyond it. Every sample has the class of its mean: nobody is asked.
 """
 
 from __future__ import annotations
