@@ -201,7 +201,7 @@ Chosen on pretraining subjects, as are the settings (docs/learning.md)."""
 NOSE_SWITCHES = SwitchSpec(per_class=2048, levels=8)
 """Eight thresholds on each of 128 principal axes, and of every class a voting and a vetoing switch on each neuron."""
 NOSE_DISCRIMINANT = AdaptSettings(
-    rule="discriminant", steps=24, batch_size=128, held_out=0.0, rule_options={"shrink": 0.2, "reach": 2.0}
+    rule="discriminant", steps=24, batch_size=128, held_out=0.0, rule_options={"shrink": 0.2}
 )
 """Chosen on transfers among batches 1 to 3 (docs/learning.md)."""
 

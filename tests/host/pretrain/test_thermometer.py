@@ -6,23 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nt_host.encode import encode
 from nt_host.pretrain.spec import PretrainError
 from nt_host.pretrain.switched import SwitchSpec, switched_image
 from nt_host.pretrain.thermometer import thermometer_layer
+from nt_host.pretrain.whitened import ONE_Q8
 from tests.host.pretrain.test_whitened import FEATURES, membrane, recordings, trained
 
 LEVELS = 8
 
 
-def spikes(levels: int = LEVELS) -> np.ndarray:
+def spikes(levels: int = LEVELS) -> NDArray[np.bool_]:
     """(600, FEATURES, levels) of the source's samples."""
     source = recordings()
     encoder = trained(source).encoder
     layer = thermometer_layer(encoder, source, levels)
     events = encode(encoder, source.features, 1)
-    found = membrane(layer.weight, layer.bias, events) * 256 >= np.asarray(layer.threshold_q8, np.int64)
+    reached: NDArray[np.int64] = membrane(np.asarray(layer.weight), np.asarray(layer.bias), events) * ONE_Q8
+    found = np.greater_equal(reached, np.asarray(layer.threshold_q8, np.int64))
     return found.reshape(len(events), FEATURES, levels)
 
 
@@ -64,9 +67,9 @@ def test_what_cannot_be_measured_is_refused() -> None:
         switched_image(image, SwitchSpec(per_class=8, levels=4))
     with pytest.raises(PretrainError, match="event counts"):
         thermometer_layer(replace(image.encoder, kind="binary"), source, 4)
-    for values in ({"levels": -1}, {"levels": 4, "random": 4}):
+    for levels, random in ((-1, 0), (4, 4)):
         with pytest.raises(PretrainError, match="levels"):
-            SwitchSpec(**values)
+            SwitchSpec(levels=levels, random=random)
     still = replace(source, features=np.zeros_like(source.features))
     with pytest.raises(PretrainError, match="never change"):
         thermometer_layer(image.encoder, still, 4)
