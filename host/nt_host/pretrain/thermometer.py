@@ -29,6 +29,8 @@ from nt_model.image import EncoderSpec
 
 WIDE = 2.0
 """Chosen on transfers among batches 1 to 3 of the e-nose (docs/learning.md)."""
+TINY = 1e-9
+"""In place of a quantile of 0, which an axis along few features has: all of these then get the largest weight."""
 
 
 def thermometer_layer(encoder: EncoderSpec, source: Dataset, levels: int) -> NetworkLayer:
@@ -66,6 +68,7 @@ def _whole_axes(within: NDArray[np.float64]) -> NDArray[np.float64]:
     deviation = np.sqrt(np.maximum(variance, 0) + 1.0)
     amplitude = np.clip(WEIGHT_LIMIT * np.sqrt(deviation.min() / deviation), 1, WEIGHT_LIMIT)
     axes = vectors.T
-    scaled = axes / np.quantile(np.abs(axes), WEIGHT_QUANTILE, axis=1)[:, None] * amplitude[:, None]
+    size = np.maximum(np.quantile(np.abs(axes), WEIGHT_QUANTILE, axis=1), TINY)
+    scaled = axes / size[:, None] * amplitude[:, None]
     whole: NDArray[np.float64] = np.clip(np.rint(scaled), -WEIGHT_LIMIT, WEIGHT_LIMIT)
     return whole
