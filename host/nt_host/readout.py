@@ -51,8 +51,11 @@ def _membership(readout_class: NDArray[np.uint16]) -> Int64Array:
 
 
 def _summed(values: NDArray[np.generic], membership: Int64Array) -> Int64Array:
-    """values (B, N_out) @ membership, exactly: whole numbers below 2^53 are sums of doubles, and those are fast."""
-    return (values.astype(np.float64) @ membership.astype(np.float64)).astype(np.int64)
+    """values (B, N_out) @ membership, exactly: whole numbers below 2^24 (2^53) are sums of singles (doubles), and those
+    are fast."""
+    small = values.dtype == np.uint8 and values.shape[1] < (1 << 24) // 255
+    kind = np.float32 if small else np.float64
+    return (values.astype(kind) @ membership.astype(kind)).astype(np.int64)
 
 
 def class_scores(readout_class: NDArray[np.uint16], counts: NDArray[np.integer]) -> Int64Array:

@@ -191,3 +191,25 @@ def test_switches_stand_on_the_trained_first_layer_and_tft_tunes_the_network_wit
     assert cells[0].before.argmax < 0.3
     assert cells[0].after.argmax > 0.7
     assert "first hidden layer of 512 alone, 128 switches per class" in results_page([tmp_path / plan.result_name])
+
+
+def test_a_chip_learns_from_the_widened_pool_in_place_of_the_labelled_samples() -> None:
+    task, loaded = load_task("digits", None), read_image(packaged_image("digits"))
+    plan = replace(QUICK, widened=40, settings=replace(QUICK.settings, held_out=0.0))
+    cell = run_cell(plan, loaded, task.target("camera"), 20, 0, source=task.source)
+    other = run_cell(replace(plan, widened=0), loaded, task.target("camera"), 20, 0, source=task.source)
+    assert cell.labels == other.labels == 200
+    assert cell.codes != other.codes
+    with pytest.raises(UsageError, match="samples of the source"):
+        run_cell(plan, loaded, task.target("camera"), 20, 0)
+
+
+def test_a_plan_of_thermometers_knows_labels_alone_and_the_page_says_what_it_learns_from(tmp_path: Path) -> None:
+    plan = plan_named("enose1-switches")
+    assert not plan.voters
+    assert not plan.unlabelled
+    write_result(tmp_path / "r.json", plan, [cell_of("batch2", seed, 0.9) for seed in plan.seeds])
+    page = results_page([tmp_path / "r.json"])
+    assert "one hidden layer of 8 neurons on each principal axis" in page
+    assert "2048 samples per class of the widened pool" in page
+    assert "ROM of" not in page

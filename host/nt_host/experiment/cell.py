@@ -24,6 +24,7 @@ from nt_host.readout import Accuracy, image_accuracy
 from nt_host.rules.tft import DIGITAL_RULE, FullTuning, FullTuningSettings
 from nt_host.tasks import Dataset, Split, Target
 from nt_host.teacher.linear_teacher import TEACHER_RULE, voting
+from nt_host.teacher.widened_pool import widened
 from nt_model.errors import UsageError
 from nt_model.image import Image
 from nt_model.image_file import LoadedImage, write_atomically
@@ -176,7 +177,9 @@ def _learned_from(
     source: Dataset | None,
     earlier: Dataset | None = None,
 ) -> Dataset:
-    """The labelled samples, or where the plan has a teacher its lesson."""
+    """The labelled samples, or where the plan has a teacher its lesson, or the widened pool of source and labels."""
+    if plan.widened:
+        return widened(image.encoder, _needed(source), split.labelled, plan.widened, seed)
     if not plan.voters:
         return split.labelled
     return taught_lesson(plan, image.encoder, split, unlabelled, seed, _needed(source), earlier).samples

@@ -50,6 +50,8 @@ class Plan:
         made_up: samples that the teacher makes up and labels.
         moves: differences of the source that each of them is moved by.
         imagined: samples that are drawn from the Gaussians of a pooled teacher.
+        widened: samples of every class that are drawn from the widened pool of source and labels
+            (`nt_host.teacher.widened_pool`) and learned from in place of the labelled ones; 0 for none.
         remembers: the teacher knows the labels that were given in earlier domains, too.
         digital_options: settings of rule `tft` where it is asked for in place of the plan's own rule.
         switches: switch neurons in place of all layers above the network's first; None keeps it as trained. Rule `tft`
@@ -73,6 +75,7 @@ class Plan:
     made_up: int = 0
     moves: int = 1
     imagined: int = 0
+    widened: int = 0
     remembers: bool = False
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
@@ -239,6 +242,24 @@ WIDE_ARMBAND_SWITCHES = SwitchSpec(per_class=3072, random=1024)
 Chosen on pretraining subjects, as are the settings (docs/learning.md)."""
 
 
+NOSE_SWITCHES = SwitchSpec(per_class=2048, levels=8)
+"""Eight thresholds on each of 128 principal axes, and of every class a voting and a vetoing switch on each neuron."""
+NOSE_DISCRIMINANT = AdaptSettings(
+    rule="discriminant", steps=24, batch_size=128, held_out=0.0, rule_options={"shrink": 0.2}
+)
+"""Chosen on transfers among batches 1 to 3 (docs/learning.md)."""
+
+
+def _nose_switches() -> list[Plan]:
+    """The e-nose with labels alone: switches on thermometers, which nothing is drawn for, so that one ROM serves all
+    seeds; the lesson is the widened pool."""
+    more: dict[str, Any] = {"switches": NOSE_SWITCHES, "settings": NOSE_DISCRIMINANT, "widened": 2048, "networks": 1}
+    return [
+        _drift_plan(f"enose{digit}-switches", "enose", labels, seeds=seeds, **more)
+        for digit, labels, seeds in (("", None, FIVE_SEEDS), ("3", 3, FIFTEEN_SEEDS), ("1", 1, FIFTEEN_SEEDS))
+    ]
+
+
 def _switched(name: str, task: str, labels_per_class: int, settings: AdaptSettings = BALLOT) -> Plan:
     """A plan on the first layer of the ROM for tasks from MNIST, with switches above it."""
     return replace(_from_mnist(name, task, settings, labels_per_class), switches=SwitchSpec())
@@ -277,6 +298,7 @@ PLANS: Mapping[str, Plan] = {
         *_pooled_teachers(),
         *_blind_counts(),
         *_pooled_alone(),
+        *_nose_switches(),
         _drift_plan("emg", "emg"),
         _drift_plan("emg4", "emg", 4),
         _drift_plan("emg-semi", "emg", voters=("lda",), unlabelled=APART),

@@ -45,7 +45,7 @@ def _with_switches(base: Path, plan: Plan, switches: SwitchSpec, seed: int, task
     text = json.dumps(asdict(switches), sort_keys=True)
     path = base.with_name(f"{base.stem}-switches-{hashlib.sha256(text.encode()).hexdigest()[:8]}.ntrom")
     if not path.is_file():
-        source = _rom_task(plan, task).source if switches.random else None
+        source = _rom_task(plan, task).source if switches.random or switches.levels else None
         write_image(path, switched_image(read_image(base).image, replace(switches, seed=seed), source))
     return read_image(path)
 

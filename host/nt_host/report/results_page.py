@@ -33,7 +33,8 @@ SUMMARY_TEXT = (
     "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
     "tested on as well; `-made`: samples that it makes up of the labelled ones; `-drift`: as `-semi`, with a voter "
     "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered; `-pooled`: as `-semi`, by a "
-    "discriminant of source and labels; `-pooled-made`: by that one, as `-made` (docs/learning.md)."
+    "discriminant of source and labels; `-pooled-made`: by that one, as `-made`; `-switches` of the e-nose: labels "
+    "alone, widened by the source (docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
@@ -61,6 +62,11 @@ def _layers_text(plan: dict[str, Any]) -> str:
     if "axes" in train:
         return f"one layer of neurons that count over {train['time_steps']} time steps (`nt_host.pretrain.graded`)"
     if switches and plan["settings"]["rule"] != DIGITAL_RULE:
+        if switches.get("levels"):
+            return (
+                f"one hidden layer of {switches['levels']} neurons on each principal axis "
+                f"(`nt_host.pretrain.thermometer`), {switches['per_class']} switches per class"
+            )
         beside = f" beside {switches['random']} random neurons" if switches.get("random") else ""
         return f"first hidden layer of {train['hidden'][0]} alone{beside}, {switches['per_class']} switches per class"
     sizes = "-".join(str(size) for size in train["hidden"])
@@ -135,12 +141,15 @@ def _chip_setup(plan: dict[str, Any]) -> str:
     trial = f"{settings['held_out']:.0%} of the labels held out{refit}" if settings["held_out"] else "no trial"
     before = f"{plan['homeostasis']} rounds of homeostasis first, " if plan.get("homeostasis") else ""
     before += f"{_teacher_text(plan)}, " if plan.get("voters") else ""
+    before += f"{plan['widened']} samples per class of the widened pool, " if plan.get("widened") else ""
     chained = "each domain from the last codes, " if plan.get("chained") else ""
     worlds = f", {plan['train']['worlds']} worlds" if plan["train"].get("worlds") else ""
+    untrained = (plan.get("switches") or {}).get("levels")
+    rom = "" if untrained else f"; ROM of {plan['train']['steps']} steps{worlds}"
     return (
         f"Rule `{settings['rule']}`{f' ({options})' if options else ''}, {settings['loop']} loop, "
         f"{before}{chained}{settings['steps']} steps of {settings['batch_size']} samples per round, "
-        f"{trial}; corner `{plan['corner']}`; {_spread_text(plan)[:-1]}; ROM of {plan['train']['steps']} steps{worlds}."
+        f"{trial}; corner `{plan['corner']}`; {_spread_text(plan)[:-1]}{rom}."
     )
 
 

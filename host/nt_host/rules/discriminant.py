@@ -3,8 +3,9 @@
 For the first `steps` updates the rule gathers the moments of the spikes below the switches (`hidden_moments`) and
 leaves all codes as they are. Update number `steps` turns the switches to what `whole_weights` makes of them; later
 updates do so again, each with its batch added. A weight of +2 at class c and neuron j is two voting switches of c on j,
-a weight of -1 one vetoing switch (`switches`), so that what a class has of them are the weight's limits. Codes of all
-other neurons stay.
+a weight of -1 one vetoing switch (`switches`), so that what a class has of them are the weight's limits. A class that
+no sample had has all its vetoing switches on: with no weights it would stay at half its votes, above a sample's own
+class where that is unsure. Codes of all other neurons stay.
 
 Rule `ballot` asks for margin, sample by sample, and ends where the labelled samples are fitted. A discriminant also
 divides by how the spikes scatter within a class: what scatters in the labelled samples is trusted less in later ones.
@@ -120,14 +121,16 @@ class DiscriminantRule:
         board, settings = self._board, self._settings
         limits = [np.bincount(board.cell[board.sign == sign], minlength=np.prod(board.shape)) for sign in (-1, 1)]
         low, high = (each.reshape(board.shape).astype(np.int64) for each in limits)
+        scatter = self._moments.scatter(_q16(settings.shrink))
         weights = whole_weights(
-            self._moments.scatter(_q16(settings.shrink)),
+            scatter,
             -low,
             high,
             reach_q16=_q16(settings.reach),
             offset_q16=_q16(settings.offset),
             passes=settings.passes,
         )
+        weights = np.where(scatter.seen[:, None], weights, -low)
         return self._rank < board.sign * weights.reshape(-1)[board.cell]
 
     def state(self) -> RuleState:

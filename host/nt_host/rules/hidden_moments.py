@@ -39,11 +39,13 @@ class Scatter:
         within_q16: (m, m) int64, A.
         apart_q16: (C, m) int64, d; 0 for a class that was not seen.
         middle_q12: (C, m) int64; 0 for a class that was not seen.
+        seen: (C,) bool, which classes were.
     """
 
     within_q16: Int64Array
     apart_q16: Int64Array
     middle_q12: Int64Array
+    seen: NDArray[np.bool_]
 
 
 class HiddenMoments:
@@ -78,7 +80,7 @@ class HiddenMoments:
         apart, middle = np.zeros_like(self._sum), np.zeros_like(self._sum)
         apart[seen] = mean - centre
         middle[seen] = shifted(mean + centre, MEAN_BITS - MIDDLE_BITS + 1)
-        return Scatter(within, apart, middle)
+        return Scatter(within, apart, middle, self._count > 0)
 
     def state(self) -> RuleState:
         """See ``Rule.state``."""
