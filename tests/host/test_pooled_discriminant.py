@@ -109,8 +109,8 @@ def test_a_class_without_a_label_is_never_answered_and_one_that_the_source_lacks
 def test_pooled_plans_have_that_voter_alone_and_no_labels_of_earlier_domains() -> None:
     plans = [plan for plan in PLANS.values() if "-pooled" in plan.name]
     made = [plan for plan in plans if "-made" in plan.name]
-    assert len(plans) == 20
-    assert len(made) == 3
+    assert len(plans) == 22
+    assert len(made) == 5
     assert all(plan.voters == (POOLED,) and not plan.remembers for plan in plans)
     for plan in plans:
         assert bool(plan.unlabelled) == (plan not in made)

@@ -190,17 +190,14 @@ def _pooled_alone() -> list[Plan]:
     for samples made up of the labelled ones, and as many are drawn from its own Gaussians. Chosen on batches 1 to 3
     (docs/learning.md)."""
     lesson: dict[str, Any] = {"voters": (POOLED,), "made_up": 600, "moves": 2, "imagined": 600}
+    first: dict[str, Any] = {**lesson, "train": GRADED, "settings": GRADED_SETTINGS}
+    blind: dict[str, Any] = {**lesson, "train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
     return [
-        _drift_plan(
-            f"enose{digit}-pooled-made-graded",
-            "enose",
-            labels,
-            train=GRADED,
-            settings=GRADED_SETTINGS,
-            seeds=seeds,
-            **lesson,
-        )
-        for digit, labels, seeds in (("", None, FIVE_SEEDS), ("3", 3, FIFTEEN_SEEDS), ("1", 1, FIFTEEN_SEEDS))
+        _drift_plan("enose-pooled-made-graded", "enose", seeds=FIVE_SEEDS, **first),
+        _drift_plan("enose3-pooled-made-graded", "enose", 3, seeds=FIFTEEN_SEEDS, **first),
+        _drift_plan("enose1-pooled-made-graded", "enose", 1, seeds=FIFTEEN_SEEDS, **first),
+        _drift_plan("enose3-pooled-made-graded-blind", "enose", 3, **blind),
+        _drift_plan("enose1-pooled-made-graded-blind", "enose", 1, **blind),
     ]
 
 
