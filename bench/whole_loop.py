@@ -16,7 +16,8 @@ from pathlib import Path
 from bench.page import put
 from bench.pc_sampler import sampled_files
 from nt_host.experiment.cell import run_cell
-from nt_host.experiment.plan import Plan, plan_named
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.tasks import Task, load_task
 from nt_model.image_file import LoadedImage

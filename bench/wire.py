@@ -28,7 +28,7 @@ from nt_hil.traffic import BAUD, difference, wire_time
 from nt_host.adapt.loop import adapt
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.evaluate import encoded
-from nt_host.experiment.plan import plan_named
+from nt_host.experiment.plans import plan_named
 from nt_host.images import packaged_image
 from nt_host.tasks import Split, load_task, split_target
 from nt_model.image_file import LoadedImage, read_image

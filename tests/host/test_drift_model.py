@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nt_host.experiment.lessons import labelled_before
-from nt_host.experiment.plan import PLANS, Plan
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import PLANS
 from nt_host.tasks.dataset import Dataset, joined
 from nt_host.tasks.split import APART
 from nt_host.tasks.task import Target, Task

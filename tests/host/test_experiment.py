@@ -14,7 +14,8 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.adapt.stepper import check_rule
 from nt_host.experiment import run as run_module
 from nt_host.experiment.cell import RECALLED, Cell, run_cell
-from nt_host.experiment.plan import Plan, plan_named
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import plan_named, result_name
 from nt_host.experiment.result import ALL_DOMAINS, WORST_DOMAIN, read_result, rows, write_result
 from nt_host.experiment.run import plan_image, run_experiment
 from nt_host.images import packaged_image
@@ -165,9 +166,9 @@ def test_the_page_says_where_seeds_share_a_network(tmp_path: Path) -> None:
 
 def test_a_graded_plan_runs_its_own_rule_and_the_page_says_so(tmp_path: Path) -> None:
     plan = plan_named("enose-graded")
-    assert plan.result_name == "enose-graded.json"
+    assert result_name(plan) == "enose-graded.json"
     other = replace(plan, settings=replace(plan.settings, rule="surrogate"))
-    assert other.result_name == "enose-graded-surrogate.json"
+    assert result_name(other) == "enose-graded-surrogate.json"
     write_result(tmp_path / "r.json", plan, [cell_of("batch2", seed, 0.9) for seed in plan.seeds])
     page = results_page([tmp_path / "r.json"])
     assert "`nt-host experiment enose-graded --out FOLDER`" in page
@@ -190,7 +191,7 @@ def test_switches_stand_on_the_trained_first_layer_and_tft_tunes_the_network_wit
     cells = run_experiment(plan, tmp_path, ("camera",))
     assert cells[0].before.argmax < 0.3
     assert cells[0].after.argmax > 0.7
-    assert "first hidden layer of 512 alone, 128 switches per class" in results_page([tmp_path / plan.result_name])
+    assert "first hidden layer of 512 alone, 128 switches per class" in results_page([tmp_path / result_name(plan)])
 
 
 def test_a_chip_learns_from_the_widened_pool_in_place_of_the_labelled_samples() -> None:

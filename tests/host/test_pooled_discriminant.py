@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nt_host.experiment.plan import PLANS
+from nt_host.experiment.plans import PLANS
 from nt_host.tasks.dataset import Dataset, one_domain
 from nt_host.teacher.lesson import lesson
 from nt_host.teacher.linear_teacher import POOLED, taught, voting

@@ -14,7 +14,8 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.codes_file import read_codes_file
 from nt_host.encode import transformed, untransformed
 from nt_host.experiment.cell import run_cell
-from nt_host.experiment.plan import PLANS, Plan
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import PLANS
 from nt_host.images import packaged_image
 from nt_host.tasks import Target, load_task, split_target
 from nt_host.tasks.dataset import Dataset, one_domain

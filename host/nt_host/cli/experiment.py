@@ -14,7 +14,8 @@ from nt_host.cli.montecarlo import worker_options
 from nt_host.cli.options import FOLDER, json_option, option
 from nt_host.cli.output import Output
 from nt_host.cli.study import STUDIES, run_study
-from nt_host.experiment.plan import PLANS, Plan, plan_named
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import PLANS, plan_named, result_name
 from nt_host.experiment.result import rows
 from nt_host.experiment.run import run_experiment
 from nt_host.experiment.stream import LEARNERS
@@ -121,7 +122,7 @@ def experiment(as_json: bool, name: str, out: Path, domains: tuple[str, ...], **
             f"{name}: mean ± spread over {len(plan.seeds)} seeds, per cent", COLUMNS, [row_cells(row) for row in found]
         )
     )
-    output.note(f"result: {out / plan.result_name}")
+    output.note(f"result: {out / result_name(plan)}")
 
 
 def _stream(output: Output, out: Path, domains: tuple[str, ...], options: dict[str, Any]) -> None:

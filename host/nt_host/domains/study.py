@@ -14,7 +14,8 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.domains.picture import write_domains_picture
 from nt_host.domains.sharing import WHOLE_LAYER, Sharing, shared
 from nt_host.experiment.cell import cell_once, run_cell
-from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
+from nt_host.experiment.plan import FIVE_SEEDS, Plan
+from nt_host.experiment.plans import plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.rules.dmn import DmnSettings
 from nt_host.spread import percent_over

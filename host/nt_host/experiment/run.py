@@ -12,6 +12,7 @@ from pathlib import Path
 from nt_host.experiment.cell import Cell, cell_once, recalled_cell, run_cell
 from nt_host.experiment.lessons import labelled_before
 from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import result_name
 from nt_host.experiment.result import write_result
 from nt_host.pretrain.spec import TrainProgress
 from nt_host.pretrain.switched import SwitchSpec, switched_image
@@ -101,7 +102,7 @@ def run_experiment(
         digital = plan.settings.rule == DIGITAL_RULE
         for place, target in enumerate(targets):
             on_cell(len(cells), total, f"{target.name}, seed {seed}")
-            path = folder / "cells" / f"{Path(plan.result_name).stem}-{target.name}-s{seed}.json"
+            path = folder / "cells" / f"{Path(result_name(plan)).stem}-{target.name}-s{seed}.json"
             learned = tuple(targets[:place]) if plan.chained and digital else ()
             start = codes or " ".join(each.name for each in learned)
             key = plan.cell_key(target.name, seed, loaded.digest, start)
@@ -114,5 +115,5 @@ def run_experiment(
     if plan.chained:
         cells += _recalled(plan, folder, task, per_class, cells)
     on_cell(total, total, "done")
-    write_result(folder / plan.result_name, plan, cells)
+    write_result(folder / result_name(plan), plan, cells)
     return cells

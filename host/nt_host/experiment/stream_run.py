@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nt_host.connect import ChipOptions, connected
-from nt_host.experiment.plan import FIVE_SEEDS, plan_named
+from nt_host.experiment.plan import FIVE_SEEDS
+from nt_host.experiment.plans import plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.experiment.stream import (
     LEARNERS,

@@ -12,7 +12,8 @@ import numpy as np
 from nt_host.connect import connected
 from nt_host.evaluate import encoded
 from nt_host.experiment.cell import Cell, cell_once, codes_of, run_cell, simulated
-from nt_host.experiment.plan import FIVE_SEEDS, Plan, plan_named
+from nt_host.experiment.plan import FIVE_SEEDS, Plan
+from nt_host.experiment.plans import plan_named
 from nt_host.experiment.run import plan_image
 from nt_host.library.recall import PRESENT, Stored, recall
 from nt_host.spread import percent_over

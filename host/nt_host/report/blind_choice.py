@@ -15,7 +15,7 @@ import numpy as np
 
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
-from nt_host.experiment.plan import own_rule
+from nt_host.experiment.plans import own_rule
 from nt_host.rules.tft import DIGITAL_RULE
 from nt_host.tasks.split import TEST_TOO
 from nt_host.teacher.linear_teacher import TEACHER_RULE

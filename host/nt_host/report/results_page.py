@@ -9,7 +9,7 @@ from typing import Any
 from nt_host.adapt.settings import AdaptSettings
 from nt_host.experiment.cell import Cell
 from nt_host.experiment.linear_baseline import LINEAR_RULES
-from nt_host.experiment.plan import PLANS, own_rule
+from nt_host.experiment.plans import PLANS, own_rule
 from nt_host.experiment.result import ALL_DOMAINS, MEASURES, WORST_DOMAIN, Row, read_result, rows
 from nt_host.experiment.stream_result import StreamResult, is_stream, read_stream, stream_cells
 from nt_host.report.blind_choice import Result, candidates, choice_table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nt_host.experiment.plan import plan_named
+from nt_host.experiment.plans import plan_named
 from nt_host.images import packaged_image
 from nt_host.library import study
 from nt_host.tasks import load_task

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from nt_host.experiment.cell import Cell
-from nt_host.experiment.plan import Plan, plan_named
+from nt_host.experiment.plan import Plan
+from nt_host.experiment.plans import plan_named
 from nt_host.readout import Accuracy
 from nt_host.report.blind_choice import DEVELOPMENT, REPORTED, Result, candidates, choice_table
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nt_host.experiment.cell import RECALLED, Cell
-from nt_host.experiment.plan import plan_named
+from nt_host.experiment.plans import plan_named
 from nt_host.experiment.result import read_result, write_result
 from nt_host.readout import Accuracy
 from nt_host.report.headline import headline_table
