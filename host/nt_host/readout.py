@@ -8,7 +8,7 @@ metric of the paper, whose chance level is 2^-n.
 Half of a population never spikes in a network whose neurons count. Its image says instead which share of all output
 spikes makes a class fire (metadata `firing_share_q12`, class by class, in 1/4096): the count half-way between what the
 class shows of its own samples and of others, measured on the source, relative to the sample's total, because the
-level of counts moves with the world (docs/learning.md).
+level of counts moves with the world (docs/learning_nose.md).
 """
 
 from __future__ import annotations

@@ -65,10 +65,10 @@ and `enose-worlds` (docs/learning.md)."""
 
 
 GRADED = GradedSpec()
-"""Neurons that count, in one layer: for tasks that a linear discriminant does well (docs/learning.md)."""
+"""Neurons that count, in one layer: for tasks that a linear discriminant does well (docs/learning_nose.md)."""
 
 GRADED_BLIND = GradedSpec(time_steps=16, drive=0.2)
-"""The same, its numbers chosen on batches 1 to 3 of the e-nose (docs/learning.md)."""
+"""The same, its numbers chosen on batches 1 to 3 of the e-nose (docs/learning_nose.md)."""
 
 
 def recipe(task_name: str) -> TrainSpec:

@@ -74,7 +74,7 @@ def _pooled_teachers() -> list[Plan]:
 def _pooled_alone() -> list[Plan]:
     """The e-nose under the pooled teacher without unlabelled samples, on neurons that count: the teacher answers
     for samples made up of the labelled ones, and as many are drawn from its own Gaussians. Chosen on batches 1 to 3
-    (docs/learning.md)."""
+    (docs/learning_teacher.md)."""
     lesson: dict[str, Any] = {"voters": (POOLED,), "made_up": 600, "moves": 2, "imagined": 600}
     first: dict[str, Any] = {**lesson, "train": GRADED, "settings": GRADED_SETTINGS}
     blind: dict[str, Any] = {**lesson, "train": GRADED_BLIND, "settings": BLIND_SETTINGS, "seeds": FIFTEEN_SEEDS}
@@ -92,7 +92,7 @@ NOSE_SWITCHES = SwitchSpec(per_class=2048, levels=8)
 NOSE_DISCRIMINANT = AdaptSettings(
     rule="discriminant", steps=24, batch_size=128, held_out=0.0, rule_options={"shrink": 0.2}
 )
-"""Chosen on transfers among batches 1 to 3 (docs/learning.md)."""
+"""Chosen on transfers among batches 1 to 3 (docs/learning_nose.md)."""
 
 
 def _nose_switches() -> list[Plan]:

@@ -15,7 +15,8 @@ from nt_model.errors import UsageError
 
 FEW = AdaptSettings(steps=300, batch_size=50)
 MANY = AdaptSettings(steps=400, batch_size=100, held_out=0.1, judge_every=100, rule_options={"rate_code": 20.0})
-"""Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning` (docs/learning.md)."""
+"""Settings for ten and for 500 labels per class of image tasks, chosen on task `mnist-tuning`
+(docs/learning_images.md)."""
 
 
 def _from_mnist(name: str, task: str, settings: AdaptSettings, labels_per_class: int) -> Plan:
@@ -43,12 +44,13 @@ BALLOT_FEW = AdaptSettings(rule="ballot", steps=200, batch_size=35, held_out=0.0
 
 
 ARMBAND_SWITCHES = SwitchSpec(random=512)
-"""As many random neurons as the armband's ROM has trained ones; chosen on pretraining subjects (docs/learning.md)."""
+"""As many random neurons as the armband's ROM has trained ones; chosen on pretraining subjects
+(docs/learning_armband.md)."""
 
 DISCRIMINANT = AdaptSettings(rule="discriminant", steps=24, batch_size=140, held_out=0.0)
 WIDE_ARMBAND_SWITCHES = SwitchSpec(per_class=3072, random=1024)
 """Of every class a voting and a vetoing switch on each of 512 trained and 1,024 random neurons: weights -1, 0 and 1.
-Chosen on pretraining subjects, as are the settings (docs/learning.md)."""
+Chosen on pretraining subjects, as are the settings (docs/learning_armband.md)."""
 
 
 def _switched(name: str, task: str, labels_per_class: int, settings: AdaptSettings = BALLOT) -> Plan:

@@ -28,7 +28,7 @@ from nt_host.tasks.dataset import Dataset
 from nt_model.image import EncoderSpec
 
 WIDE = 2.0
-"""Chosen on transfers among batches 1 to 3 of the e-nose (docs/learning.md)."""
+"""Chosen on transfers among batches 1 to 3 of the e-nose (docs/learning_nose.md)."""
 TINY = 1e-9
 """In place of a quantile of 0, which an axis along few features has: all of these then get the largest weight."""
 
