@@ -74,10 +74,14 @@ neon: tools $(VENV)/.installed-dev
 demo: $(VENV)/.installed
 	$(BIN)/nt-host demo
 
-check: $(VENV)/.installed-dev
+# Without torch its classes have no types: mypy then lets modules inherit from them, and says nothing of ignores that only
+# torch's types need.
+check: $(VENV)/.installed-dev $(if $(CI),$(VENV)/.installed-torch)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@if $(BIN)/python -c 'import torch' 2>/dev/null; then set -x; $(BIN)/mypy; \
+	else echo "note: PyTorch is not installed, so modules that use it are checked less strictly; try: make torch"; \
+	  set -x; $(BIN)/mypy --allow-subclassing-any --no-warn-unused-ignores; fi
 	$(BIN)/python -m nt_hil.generate --check
 
 # One process more than two cores, since tests also wait for boards and clocks. A file of tests stays in one process, with
