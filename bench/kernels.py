@@ -117,8 +117,8 @@ two states: to overwrite a line that the other core has read took 7 to 9 ns wher
 Two threads in both states, at real-time priority, with an idle loop of lower priority on each core that keeps other
 work away; medians of 21 calls, cases in turns. At times a core took 1.3 times as long whatever ran here, so that the
 ratio is to the mean speed of one thread on either core. *Two engines* have one thread each, work at once and share
-nothing: what the machine gives. *In turn*: calls of other engines between, so that each begins with a thread asleep,
-as in the table above; *repeated*: a call of the same engine before. Medians over the runs, and ranges.
+nothing: what the machine gives. *In turn*: calls of other engines between, so that each begins with a thread asleep, as
+*after a pause* in the table above; *repeated*: a call of the same engine before. Medians over the runs, and ranges.
 
 | round trip | work | calls | runs | two engines | before | after |
 |---|---|---|---|---|---|---|
@@ -134,13 +134,13 @@ first layer, and set gains and edges of three points, 0.8 of 12 ms, now 0.1; dig
 strips of 128 inputs, now 46 in two; counting events per reach took 43 us on each of two threads, because turns were
 written over lines that the other had read, against 31 us on one, and now takes 27; reading the events took 115 us on
 either number of threads, and takes 75 to 95 since a strip asks for its next row. One thread is as fast as before. The
-step is beyond 1.8 in most runs. The forward pass is near 1.86: of 4.9 ms, a thread that sleeps at first costs 60 to
-90 us, the first layer's sums take 70 us more than half of one thread's, its lists 30 us more (65 us on each of two
-threads, 60 on one), those of the other layers with their counts 70 us against 32 on one thread. Tried and dropped:
-large pages for buffers of half a megabyte (no change); for reading (83 to 98 us in those runs) inputs fetched two rows
-ahead (74 to 93 us) or into the first-level cache (91 to 127), strips of half the width (90 to 114) or of twice (72 to
-105). Half of the batch for each thread, which shares nothing, had reached 1.66 to 1.80: a column then serves half as
-many rows.
+step was then beyond 1.8 in most runs, the forward pass near 1.86 (threads did not yet keep off their caller): of 4.9
+ms, a thread that sleeps at first costs 60 to 90 us, the first layer's sums take 70 us more than half of one thread's,
+its lists 30 us more (65 us on each of two threads, 60 on one), those of the other layers with their counts 70 us
+against 32 on one thread. Tried and dropped: large pages for buffers of half a megabyte (no change); for reading (83 to
+98 us in those runs) inputs fetched two rows ahead (74 to 93 us) or into the first-level cache (91 to 127), strips of
+half the width (90 to 114) or of twice (72 to 105). Half of the batch for each thread, which shares nothing, had reached
+1.66 to 1.80: a column then serves half as many rows.
 
 ![cost against synapses, neurons, batch, steps, activity and threads](img/scaling.png)"""
 HEAD = "| network | figure | measured | target | | times |\n|---|---|---|---|---|---|"
