@@ -146,6 +146,13 @@ def test_full_fine_tuning_stands_beside_the_chip_rules_but_not_on_a_chip(tmp_pat
         )
 
 
+def test_a_plan_says_who_answers() -> None:
+    """Voters beside the widened pool would answer nobody, and samples without labels would have nobody to answer."""
+    for more in ({"widened": 5, "voters": ("lr",)}, {"made_up": 5}, {"unlabelled": "apart"}, {"remembers": True}):
+        with pytest.raises(UsageError, match="who answers"):
+            replace(plan_named("digits"), **more)
+
+
 def test_seeds_may_share_networks_and_tasks_a_rom() -> None:
     tasks, tilt = plan_named("mnist-tasks"), plan_named("mnist-rot30")
     assert tasks.image_key(0) == tilt.image_key(0)

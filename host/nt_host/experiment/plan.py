@@ -12,6 +12,7 @@ from nt_host.adapt.settings import AdaptSettings
 from nt_host.pretrain.spec import GradedSpec, TrainSpec
 from nt_host.pretrain.switched import SwitchSpec
 from nt_host.train_image import recipe
+from nt_model.errors import UsageError
 
 DEFAULT_SEEDS = (0, 1, 2)
 FIVE_SEEDS = (0, 1, 2, 3, 4)
@@ -75,6 +76,16 @@ class Plan:
     remembers: bool = False
     digital_options: Mapping[str, float] = field(default_factory=dict)
     switches: SwitchSpec | None = None
+
+    def __post_init__(self) -> None:
+        teaching = self.unlabelled or self.made_up or self.imagined or self.remembers
+        if (self.widened and self.voters) or (teaching and not self.voters):
+            raise UsageError(
+                f"plan '{self.name}' does not say who answers for what is learned from",
+                evidence=f"voters: {', '.join(self.voters) or 'none'}; {self.widened} samples per class are widened",
+                next_step="give voters to a plan with unlabelled, made-up or remembered samples, and none to one of "
+                "the widened pool",
+            )
 
     def table(self) -> dict[str, Any]:
         """Plain values for JSON."""
