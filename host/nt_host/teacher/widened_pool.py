@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nt_host.encode import untransformed
 from nt_host.experiment.linear_baseline import standardised
 from nt_host.tasks.dataset import Dataset
-from nt_host.teacher.pooled_discriminant import LABEL_WEIGHT, Pool, pool
+from nt_host.teacher.pooled_discriminant import LABEL_WEIGHT, Pool, fitted_pool, pool
 from nt_model.errors import UsageError
 from nt_model.image import EncoderSpec
 
@@ -31,9 +31,7 @@ _STREAM = 7
 def drawn_wide(known: Pool, per_class: int, seed: int) -> FloatArray:
     """(k * per_class, F) standardised features, class by class in the order of the pool's k classes."""
     rng = np.random.default_rng([seed, _STREAM])
-    count = known.source_is.sum(axis=0) + LABEL_WEIGHT * known.labelled_is.sum(axis=0)
-    total = known.source_is.T @ known.source + LABEL_WEIGHT * known.labelled_is.T @ known.labelled
-    means = total / count[:, None]
+    means = fitted_pool(known).means
     apart = known.source - known.source_is @ means
     moved = (known.labelled - known.labelled_is @ means) * np.sqrt(LABEL_WEIGHT / len(known.source))
     size = len(known.classes) * per_class
