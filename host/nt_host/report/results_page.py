@@ -33,8 +33,9 @@ SUMMARY_TEXT = (
     "and run on no chip. `-semi`: a teacher on the host labels samples that are not tested on; `-seen`: those that are "
     "tested on as well; `-made`: samples that it makes up of the labelled ones; `-drift`: as `-semi`, with a voter "
     "that models drift; `-known`: as `-semi`, with labels of earlier batches remembered; `-pooled`: as `-semi`, by a "
-    "discriminant of source and labels; `-pooled-made`: by that one, as `-made`; `-switches` of the e-nose: labels "
-    "alone, widened by the source (docs/learning.md)."
+    "discriminant of source and labels; `-pooled-made`: by that one, as `-made`; `-blind`: neurons that count, their "
+    "numbers chosen on batches 1 to 3; `-switches` of the e-nose: labels alone, widened by the source "
+    "(docs/learning.md)."
 )
 SUMMARY_HEAD = (
     "| experiment | rule | seeds | held out | argmax before | argmax after | worst domain after | strict after |\n"
@@ -102,8 +103,9 @@ def _teacher_text(plan: dict[str, Any]) -> str:
     votes = f"{', '.join(first)} and {last}" if first else last
     votes += ", which knows the labels of earlier domains" if plan.get("remembers") else ""
     samples = [SEEN_TEXT[plan["unlabelled"]]] if plan["unlabelled"] else []
-    twice = " (moved twice)" if plan.get("moves", 1) == 2 else ""
-    samples += [f"{plan['made_up']} samples made up of labelled ones{twice}"] if plan["made_up"] else []
+    moves = plan.get("moves", 1)
+    moved = f" (each moved {moves} times)" if moves > 1 else ""
+    samples += [f"{plan['made_up']} samples made up of labelled ones{moved}"] if plan["made_up"] else []
     samples += [f"{plan['imagined']} samples drawn from its own Gaussians"] if plan.get("imagined") else []
     return f"a teacher on the host ({votes}) answers for {' and '.join(samples)}"
 
